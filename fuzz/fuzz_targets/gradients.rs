@@ -1,0 +1,95 @@
+//! Both gradients: the same bits on every instruction set, and close to the reference.
+#![no_main]
+
+mod support;
+
+use kldiv::{Isa, KlDiv, Upstream, reference};
+use libfuzzer_sys::fuzz_target;
+use support::{Case, Float, assert_close, assert_refused, assert_same, assert_zero};
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&head, bytes)) = data.split_first_chunk() else {
+        return;
+    };
+    if head[0] & 1 == 0 {
+        check::<f32>(&Case::new(head, bytes));
+    } else {
+        check::<f64>(&Case::new(head, bytes));
+    }
+});
+
+fn check<T: Float>(case: &Case<T>) {
+    let scalar = KlDiv::new(case.input(), case.target())
+        .unwrap()
+        .on(Isa::Scalar)
+        .unwrap();
+    wrong_lengths(case, scalar);
+    let upstream = case.upstream();
+    if let Upstream::PerRow(factors) = upstream
+        && (factors.is_empty() || !case.len().is_multiple_of(factors.len()))
+    {
+        return;
+    }
+    let by_input = run(case.len(), |out: &mut [T]| scalar.grad_input(upstream, out));
+    let by_target = run(case.len(), |out: &mut [T]| {
+        scalar.grad_target(upstream, out)
+    });
+    for isa in Isa::available() {
+        let pair = scalar.on(isa).unwrap();
+        let other = run(case.len(), |out: &mut [T]| pair.grad_input(upstream, out));
+        assert_same(isa, &other, &by_input);
+        let other = run(case.len(), |out: &mut [T]| pair.grad_target(upstream, out));
+        assert_same(isa, &other, &by_target);
+    }
+    against_reference(case, &by_input, &by_target);
+}
+
+fn run<T: Float>(length: usize, call: impl FnOnce(&mut [T]) -> Result<(), kldiv::Error>) -> Vec<T> {
+    let mut out = vec![T::nearest(0.0); length];
+    call(&mut out).unwrap();
+    out
+}
+
+fn against_reference<T: Float>(case: &Case<T>, by_input: &[T], by_target: &[T]) {
+    let (input, target, upstream) = (case.input(), case.target(), case.upstream());
+    let mut want_input = vec![0.0; case.len()];
+    let mut want_target = vec![0.0; case.len()];
+    reference::grad_input(input, target, upstream, &mut want_input);
+    reference::grad_target(input, target, upstream, &mut want_target);
+    for (index, part) in case.parts().enumerate() {
+        if part.p == 0.0 {
+            assert_zero("by input", by_input[index]);
+            assert_zero("by target", by_target[index]);
+            continue;
+        }
+        let factor: f64 = match upstream {
+            Upstream::Uniform(g) => g.into(),
+            Upstream::PerRow(g) => g[index / (case.len() / g.len())].into(),
+            Upstream::PerElement(g) => g[index].into(),
+        };
+        let bound = |value: f64, error: f64| {
+            factor.abs() * (4.0 * T::UNIT * T::REFERENCE * value + error + T::SMALLEST)
+        };
+        let tolerance = bound(part.p / part.q, part.floor / part.q);
+        assert_close("by input", by_input[index], want_input[index], tolerance);
+        let scale = part.ln_p + part.ln_q + 1.0;
+        let tolerance = bound(part.slope * scale, part.floor * scale);
+        assert_close("by target", by_target[index], want_target[index], tolerance);
+    }
+}
+
+fn wrong_lengths<T: Float>(case: &Case<T>, pair: KlDiv<'_, T>) {
+    let length = case.len();
+    let factors = vec![T::nearest(0.5); length + 1];
+    let one = Upstream::Uniform(T::nearest(1.0));
+    assert_refused(length + 1, |out: &mut [T]| pair.grad_input(one, out));
+    assert_refused(length + 1, |out: &mut [T]| pair.grad_target(one, out));
+    let upstream = Upstream::PerElement(&factors);
+    assert_refused(length, |out: &mut [T]| pair.grad_input(upstream, out));
+    assert_refused(length, |out: &mut [T]| pair.grad_target(upstream, out));
+    if length > 0 {
+        let upstream = Upstream::PerRow(&factors);
+        assert_refused(length, |out: &mut [T]| pair.grad_input(upstream, out));
+        assert_refused(length, |out: &mut [T]| pair.grad_target(upstream, out));
+    }
+}

@@ -1,0 +1,174 @@
+//! One error type; a variant for each cause, each with the numbers that disagree.
+
+use core::fmt;
+
+use crate::isa::Isa;
+
+/// Which of the two distributions a number belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// What the model says.
+    Input,
+    /// The reference distribution.
+    Target,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Side::Input => "input",
+            Side::Target => "target",
+        })
+    }
+}
+
+/// Why a call was refused. No output has been touched when one is returned.
+///
+/// # Examples
+/// ```
+/// use kldiv::{Error, Input, KlDiv, Target};
+///
+/// let refused = KlDiv::new(Input::LogProbs(&[-0.5_f32]), Target::Probs(&[0.5, 0.5]));
+/// let error = refused.unwrap_err();
+/// assert_eq!(error, Error::Length { input: 1, target: 2 });
+/// assert_eq!(error.to_string(), "input has 1 elements but target has 2");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// Input and target differ in length.
+    Length {
+        /// Elements of the input.
+        input: usize,
+        /// Elements of the target.
+        target: usize,
+    },
+    /// An output slice does not have the length of what is written to it.
+    OutputLength {
+        /// Elements that the result has.
+        expected: usize,
+        /// Elements of the slice.
+        found: usize,
+    },
+    /// A per-element upstream gradient does not have the length of the data.
+    UpstreamLength {
+        /// Elements of the data.
+        expected: usize,
+        /// Elements of the upstream gradient.
+        found: usize,
+    },
+    /// The data cannot be cut into that many rows of one length.
+    Rows {
+        /// Elements of the data.
+        len: usize,
+        /// Rows asked for.
+        rows: usize,
+    },
+    /// The data cannot be cut into rows of that many classes.
+    Classes {
+        /// Elements of the data.
+        len: usize,
+        /// Classes a row was said to have.
+        classes: usize,
+    },
+    /// A row of no classes.
+    ZeroClasses {
+        /// Elements of the data.
+        len: usize,
+    },
+    /// This machine, or this build, does not have the instruction set.
+    IsaUnavailable {
+        /// The instruction set asked for.
+        isa: Isa,
+    },
+    /// A name that is not an instruction set's.
+    UnknownIsa {
+        /// Length of the name in bytes.
+        len: usize,
+    },
+    /// A NaN where a probability or a logarithm of one was expected.
+    Nan {
+        /// Where it was found.
+        side: Side,
+        /// Its index.
+        index: usize,
+    },
+    /// A probability below zero.
+    NegativeProbability {
+        /// Where it was found.
+        side: Side,
+        /// Its index.
+        index: usize,
+        /// What was found.
+        value: f64,
+    },
+    /// A log-probability above the tolerance: most often a raw probability passed as its logarithm.
+    PositiveLogProbability {
+        /// Where it was found.
+        side: Side,
+        /// Its index.
+        index: usize,
+        /// What was found.
+        value: f64,
+    },
+    /// The probabilities of a row do not sum to one.
+    RowSum {
+        /// Where it was found.
+        side: Side,
+        /// The row.
+        row: usize,
+        /// Its sum.
+        sum: f64,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Error::Length { input, target } => {
+                write!(f, "input has {input} elements but target has {target}")
+            }
+            Error::OutputLength { expected, found } => {
+                write!(f, "output has {found} elements, {expected} are needed")
+            }
+            Error::UpstreamLength { expected, found } => {
+                write!(f, "upstream gradient has {found} elements, {expected} are needed")
+            }
+            Error::Rows { len, rows } => {
+                write!(f, "{len} elements cannot be cut into {rows} equal rows")
+            }
+            Error::Classes { len, classes } => {
+                write!(f, "{len} elements cannot be cut into rows of {classes} classes")
+            }
+            Error::ZeroClasses { len } => {
+                write!(f, "{len} elements cannot be cut into rows of 0 classes")
+            }
+            Error::IsaUnavailable { isa } => {
+                write!(f, "instruction set {isa} is not available here")
+            }
+            Error::UnknownIsa { len } => {
+                write!(
+                    f,
+                    "unknown instruction set (a name of {len} bytes); known are \
+                     scalar, sse2, avx2, avx512, neon, simd128"
+                )
+            }
+            Error::Nan { side, index } => write!(f, "{side}[{index}] is NaN"),
+            Error::NegativeProbability { side, index, value } => {
+                write!(f, "{side}[{index}] = {value} is below zero, not a probability")
+            }
+            Error::PositiveLogProbability { side, index, value } => {
+                write!(
+                    f,
+                    "{side}[{index}] = {value} is above zero, not a log-probability; \
+                     was a probability passed as its logarithm?"
+                )
+            }
+            Error::RowSum { side, row, sum } => {
+                write!(f, "probabilities of {side} row {row} sum to {sum}, not to 1")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}

@@ -1,0 +1,42 @@
+//! Formulas, and the loops that run them over slices: one text for all back-ends and both types.
+
+mod compiled;
+mod formula;
+mod map;
+mod softmax;
+
+pub(crate) use compiled::{Compiled, Pair, Single};
+pub(crate) use formula::Formula;
+pub(crate) use map::Factors;
+
+use crate::lanes::{Element, Lanes};
+
+/// Something to run on a back-end. Everything it calls must be inlined: one function that is
+/// not leaves the back-end's instruction set and turns each instruction into a call.
+pub trait Kernel<T: Element> {
+    /// What it returns.
+    type Output;
+    /// Runs it.
+    fn run<L: Lanes<Elem = T>>(self, l: L) -> Self::Output;
+}
+
+/// The sum of a formula over each row of `row_length > 0` elements, a stream of its own each.
+pub(crate) struct RowSums<'a, T, F> {
+    pub(crate) formula: F,
+    pub(crate) x: &'a [T],
+    pub(crate) t: &'a [T],
+    pub(crate) row_length: usize,
+    pub(crate) out: &'a mut [T],
+}
+
+impl<T: Element, F: Formula<T>> Kernel<T> for RowSums<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self, l: L) {
+        let rows = self.x.chunks(self.row_length).zip(self.t.chunks(self.row_length));
+        for (out, (x, t)) in self.out.iter_mut().zip(rows) {
+            *out = crate::sum::sum(l, self.formula, x, t);
+        }
+    }
+}

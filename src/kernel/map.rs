@@ -1,0 +1,96 @@
+//! A formula written element by element.
+
+use super::{Formula, Kernel};
+use crate::lanes::{Element, Float, Lanes};
+use crate::sum::GROUP;
+
+/// A formula over slices of one length, in rows of `row_length > 0` elements.
+pub(crate) struct Map<'a, T, F> {
+    pub(crate) formula: F,
+    pub(crate) x: &'a [T],
+    pub(crate) t: &'a [T],
+    pub(crate) row_length: usize,
+    pub(crate) factors: Factors<'a, T>,
+    pub(crate) out: &'a mut [T],
+}
+
+/// The upstream gradient.
+#[derive(Clone, Copy)]
+pub enum Factors<'a, T> {
+    /// A factor for each row.
+    PerRow(&'a [T]),
+    /// A factor for each element; there is one row.
+    PerElement(&'a [T]),
+}
+
+impl<T: Element, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self, l: L) {
+        let Map { formula, x, t, row_length, factors, out } = self;
+        let rows = x.chunks(row_length).zip(t.chunks(row_length));
+        for (index, (out, (x, t))) in out.chunks_mut(row_length).zip(rows).enumerate() {
+            let (same, each) = match factors {
+                Factors::PerRow(rows) => (rows.get(index).copied().unwrap_or(T::ZERO), &[][..]),
+                Factors::PerElement(each) => (T::ZERO, each),
+            };
+            map(l, formula, x, t, same, each, out);
+        }
+    }
+}
+
+/// The upstream gradient of element `i` is `each[i]`, or `same` where `each` is empty.
+#[inline(always)]
+pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    x: &[L::Elem],
+    t: &[L::Elem],
+    same: L::Elem,
+    each: &[L::Elem],
+    out: &mut [L::Elem],
+) {
+    let same = l.splat(same);
+    let (x, x_tail) = l.split_slice(x);
+    let (t, t_tail) = l.split_slice(t);
+    let (each, each_tail) = l.split_slice(each);
+    let (out, out_tail) = l.split_slice_mut(out);
+
+    let groups = x.chunks(GROUP).zip(t.chunks(GROUP)).zip(out.chunks_mut(GROUP));
+    for (index, ((x, t), out)) in groups.enumerate() {
+        let each = each.get(index * GROUP..).unwrap_or(&[]);
+        if let (Some(x), Some(t), [a, b, c, d]) = (group(l, x), group(l, t), &mut *out)
+            && formula.usual(l, x, t)
+        {
+            let g = group(l, each).unwrap_or([same; GROUP]);
+            let values = formula.values::<L, false>(l, x, t, g);
+            let [va, vb, vc, vd] = values;
+            [*a, *b, *c, *d] = [l.store(va), l.store(vb), l.store(vc), l.store(vd)];
+            continue;
+        }
+        for (k, ((&x, &t), out)) in x.iter().zip(t).zip(out).enumerate() {
+            let g = match each.get(k) {
+                Some(&raw) => l.load(raw),
+                None => same,
+            };
+            *out = l.store(formula.value::<L, true>(l, l.load(x), l.load(t), g));
+        }
+    }
+    if !out_tail.is_empty() {
+        let (fill_x, fill_t) = formula.fill();
+        let x = l.load_tail(x_tail, fill_x);
+        let t = l.load_tail(t_tail, fill_t);
+        let g = if each_tail.is_empty() { same } else { l.load_tail(each_tail, L::Elem::ZERO) };
+        l.store_tail(out_tail, formula.value::<L, true>(l, x, t, g));
+    }
+}
+
+/// The first four registers, if there are as many.
+#[inline(always)]
+fn group<L: Lanes>(l: L, raw: &[L::Raw]) -> Option<[L::Vec; GROUP]> {
+    match raw {
+        &[a, b, c, d, ..] => Some([l.load(a), l.load(b), l.load(c), l.load(d)]),
+        _ => None,
+    }
+}

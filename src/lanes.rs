@@ -1,0 +1,165 @@
+//! The seam between formulas and instruction sets.
+//!
+//! [`Lanes`] says what a kernel means, not which instruction does it. Every operation has one
+//! right answer, so all back-ends agree to the last bit. There is no fused multiply-add, no
+//! reciprocal estimate, and no minimum or maximum: the last two differ between machines where
+//! NaN or −0 meet.
+
+#[cfg(any(
+    all(target_arch = "x86_64", target_feature = "sse2"),
+    all(target_arch = "aarch64", target_feature = "neon")
+))]
+pub(crate) mod pulp;
+pub(crate) mod scalar;
+#[cfg(any(
+    all(any(target_arch = "x86", target_arch = "x86_64"), target_feature = "sse2"),
+    all(target_arch = "wasm32", target_feature = "simd128")
+))]
+pub(crate) mod wide;
+
+use core::fmt::Debug;
+use core::ops::{Add, Div, Mul, Sub};
+
+use crate::math::{ExpConstants, LnConstants};
+
+/// A vector register's worth of elements on one instruction set.
+///
+/// The laws below hold for every element. "Normal" is meant as in IEEE 754.
+pub trait Lanes: Copy {
+    /// What a lane holds.
+    type Elem: Element;
+    /// A register.
+    type Vec: Copy;
+    /// One truth value a lane.
+    type Mask: Copy;
+    /// A register's elements as they lie in a slice.
+    type Raw: Copy;
+    /// `L / COUNT` of anything: what it takes to hold one thing for each virtual lane.
+    type Bank<X: Copy>: Copy + AsRef<[X]> + AsMut<[X]>;
+    /// Elements of a register.
+    const COUNT: usize;
+
+    /// `x` in every place.
+    fn bank<X: Copy>(self, x: X) -> Self::Bank<X>;
+
+    /// Cuts a slice into whole registers and what is left, which is fewer than `COUNT`.
+    fn split_slice(self, slice: &[Self::Elem]) -> (&[Self::Raw], &[Self::Elem]);
+    /// The same for writing.
+    fn split_slice_mut(self, slice: &mut [Self::Elem]) -> (&mut [Self::Raw], &mut [Self::Elem]);
+    /// From memory to a register.
+    fn load(self, raw: Self::Raw) -> Self::Vec;
+    /// From a register to memory.
+    fn store(self, v: Self::Vec) -> Self::Raw;
+    /// Fewer than `COUNT` elements; the lanes beyond them hold `fill`.
+    fn load_tail(self, part: &[Self::Elem], fill: Self::Elem) -> Self::Vec;
+    /// The first `part.len()` lanes; fewer than `COUNT`.
+    fn store_tail(self, part: &mut [Self::Elem], v: Self::Vec);
+    /// `x` in every lane.
+    fn splat(self, x: Self::Elem) -> Self::Vec;
+    /// The element in lane 0.
+    fn first(self, v: Self::Vec) -> Self::Elem;
+    /// Lane `i` of the result is lane `(i + by) mod COUNT`, for a `v` whose period is `2·by`.
+    fn rotate(self, v: Self::Vec, by: usize) -> Self::Vec;
+
+    /// IEEE sum.
+    fn add(self, a: Self::Vec, b: Self::Vec) -> Self::Vec;
+    /// IEEE difference.
+    fn sub(self, a: Self::Vec, b: Self::Vec) -> Self::Vec;
+    /// IEEE product.
+    fn mul(self, a: Self::Vec, b: Self::Vec) -> Self::Vec;
+    /// IEEE quotient.
+    fn div(self, a: Self::Vec, b: Self::Vec) -> Self::Vec;
+    /// `a < b`; false where unordered.
+    fn less(self, a: Self::Vec, b: Self::Vec) -> Self::Mask;
+    /// `a == b`, zeros of either sign equal; false where unordered.
+    fn equal(self, a: Self::Vec, b: Self::Vec) -> Self::Mask;
+    /// `yes` where the mask is true, `no` elsewhere.
+    fn select(self, mask: Self::Mask, yes: Self::Vec, no: Self::Vec) -> Self::Vec;
+
+    /// Whether all elements are positive, normal and finite.
+    fn all_positive_normal(self, group: [Self::Vec; 4]) -> bool;
+    /// Whether all absolute values are below [`ExpConstants::USUAL`]; false for a NaN.
+    fn all_usual_exponents(self, group: [Self::Vec; 4]) -> bool;
+
+    /// `x` rounded to an integer `n`, ties to even, and `2^n`. The first holds for
+    /// `|x| < 2^21` (f32) or `2^50` (f64), the second where `2^n` is normal.
+    fn round_pow2(self, x: Self::Vec) -> (Self::Vec, Self::Vec);
+    /// For positive normal `x` the `m` in [0.6875, 1.375) and `e` with `x = m·2^e`; the second
+    /// result is `e` times [`LnConstants::EXPONENT_UNIT`].
+    fn split(self, x: Self::Vec) -> (Self::Vec, Self::Vec);
+}
+
+/// What the back-ends and the maths need to know of a number type; the hidden half of [`Element`].
+pub trait Float:
+    Copy
+    + Debug
+    + PartialOrd
+    + Into<f64>
+    + Send
+    + Sync
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + LnConstants
+    + ExpConstants
+    + crate::kernel::Compiled
+    + 'static
+{
+    /// +0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+    /// +∞.
+    const INFINITY: Self;
+    /// −∞.
+    const NEG_INFINITY: Self;
+    /// A NaN.
+    const NAN: Self;
+    /// The smallest positive normal number.
+    const MIN_POSITIVE: Self;
+    /// One of each for the virtual lanes: 128 bytes of elements.
+    type Bank<X: Copy>: Copy + AsRef<[X]> + AsMut<[X]>;
+
+    /// `x` in every place.
+    fn bank<X: Copy>(x: X) -> Self::Bank<X>;
+    /// Rounded to nearest.
+    fn from_usize(n: usize) -> Self;
+    /// Rounded to nearest.
+    fn from_f64(x: f64) -> Self;
+    /// [`Lanes::round_pow2`] of one element.
+    fn round_pow2(self) -> (Self, Self);
+    /// [`Lanes::split`] of one element.
+    fn split(self) -> (Self, Self);
+    /// [`Lanes::all_positive_normal`] of one element.
+    fn is_positive_normal(self) -> bool;
+    /// [`Lanes::all_usual_exponents`] of one element.
+    fn is_usual_exponent(self) -> bool;
+
+    /// The back-end of this type on what the target guarantees.
+    #[cfg(any(
+        all(any(target_arch = "x86", target_arch = "x86_64"), target_feature = "sse2"),
+        all(target_arch = "wasm32", target_feature = "simd128")
+    ))]
+    fn wide() -> impl Lanes<Elem = Self>;
+
+    /// Runs a kernel on the back-end of this type for a token.
+    #[cfg(any(
+        all(target_arch = "x86_64", target_feature = "sse2"),
+        all(target_arch = "aarch64", target_feature = "neon")
+    ))]
+    fn on_token<S: pulp::Token, K: crate::kernel::Kernel<Self>>(token: S, kernel: K) -> K::Output
+    where
+        Self: Element;
+}
+
+/// The number types of this crate: `f32` and `f64`. Sealed.
+pub trait Element: Float {}
+
+impl Element for f32 {}
+impl Element for f64 {}
+
+/// Terms of a stream that are summed side by side, each in a virtual lane of its own.
+pub(crate) const fn virtual_lanes<T>() -> usize {
+    128 / size_of::<T>()
+}

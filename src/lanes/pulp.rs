@@ -1,0 +1,399 @@
+//! Any pulp token: AVX-512, AVX2, NEON, chosen at run time.
+
+use pulp::{NullaryFnOnce, Simd, cast};
+
+use super::scalar::{
+    EXPONENT_F32, EXPONENT_F64, MAGNITUDE_F32, MAGNITUDE_F64, NORMAL_F32, NORMAL_F64,
+    NORMAL_SPAN_F32, NORMAL_SPAN_F64, ROUND_F32, ROUND_F64, SPLIT_F32, SPLIT_F64,
+};
+use super::{Element, Lanes};
+use crate::kernel::Kernel;
+use crate::math::ExpConstants;
+
+/// What pulp's own trait lacks: constant shifts, conversions, a test of a whole mask.
+pub trait Token: Simd {
+    /// One of each for the registers that make up the virtual lanes.
+    type Bank<X: Copy>: Copy + AsRef<[X]> + AsMut<[X]>;
+
+    /// `x` in every place.
+    fn bank<X: Copy>(x: X) -> Self::Bank<X>;
+    /// Calls `f` compiled for this token's instruction set.
+    fn with_features<F: NullaryFnOnce>(self, f: F) -> F::Output;
+    /// Each lane's bits, 23 places to the left.
+    fn shift_to_exponent_u32s(self, bits: Self::u32s) -> Self::u32s;
+    /// Each lane's bits, 52 places to the left.
+    fn shift_to_exponent_u64s(self, bits: Self::u64s) -> Self::u64s;
+    /// Signed integers to floats.
+    fn to_f32s(self, integers: Self::u32s) -> Self::f32s;
+    /// Twelve high bits, as a signed integer, to a float.
+    fn high_bits_to_f64s(self, bits: Self::u64s) -> Self::f64s;
+    /// Whether no lane is true.
+    fn none(self, mask: Self::m32s) -> bool;
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Token for pulp::x86::V3 {
+    type Bank<X: Copy> = [X; 4];
+
+    #[inline(always)]
+    fn bank<X: Copy>(x: X) -> [X; 4] {
+        [x; 4]
+    }
+    #[inline(always)]
+    fn with_features<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        self.vectorize(f)
+    }
+    #[inline(always)]
+    fn shift_to_exponent_u32s(self, bits: Self::u32s) -> Self::u32s {
+        self.shl_const_u32x8::<23>(bits)
+    }
+    #[inline(always)]
+    fn shift_to_exponent_u64s(self, bits: Self::u64s) -> Self::u64s {
+        self.shl_const_u64x4::<52>(bits)
+    }
+    #[inline(always)]
+    fn to_f32s(self, integers: Self::u32s) -> Self::f32s {
+        cast(self.avx._mm256_cvtepi32_ps(cast(integers)))
+    }
+    #[inline(always)]
+    fn high_bits_to_f64s(self, bits: Self::u64s) -> Self::f64s {
+        // No such conversion before AVX-512: the integer, biased to be positive, becomes the
+        // low bits of 2^52.
+        const TWO_POW_52: u64 = 0x4330_0000_0000_0000;
+        let biased = self.add_u64s(bits, self.splat_u64s(1023 << 52));
+        let integer = self.shr_const_u64x4::<52>(biased);
+        let shifted = self.or_u64s(integer, self.splat_u64s(TWO_POW_52));
+        self.sub_f64s(
+            self.transmute_f64s_u64s(shifted),
+            self.splat_f64s(f64::from_bits(TWO_POW_52) + 1023.0),
+        )
+    }
+    #[inline(always)]
+    fn none(self, mask: Self::m32s) -> bool {
+        self.avx._mm256_movemask_ps(cast(mask)) == 0
+    }
+}
+
+#[cfg(all(target_arch = "x86_64", feature = "avx512"))]
+impl Token for pulp::x86::V4 {
+    type Bank<X: Copy> = [X; 2];
+
+    #[inline(always)]
+    fn bank<X: Copy>(x: X) -> [X; 2] {
+        [x; 2]
+    }
+    #[inline(always)]
+    fn with_features<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        self.vectorize(f)
+    }
+    #[inline(always)]
+    fn shift_to_exponent_u32s(self, bits: Self::u32s) -> Self::u32s {
+        self.shl_const_u32x16::<23>(bits)
+    }
+    #[inline(always)]
+    fn shift_to_exponent_u64s(self, bits: Self::u64s) -> Self::u64s {
+        self.shl_const_u64x8::<52>(bits)
+    }
+    #[inline(always)]
+    fn to_f32s(self, integers: Self::u32s) -> Self::f32s {
+        cast(self.avx512f._mm512_cvtepi32_ps(cast(integers)))
+    }
+    #[inline(always)]
+    fn high_bits_to_f64s(self, bits: Self::u64s) -> Self::f64s {
+        let integer = self.avx512f._mm512_srai_epi64::<52>(cast(bits));
+        cast(self.avx512dq._mm512_cvtepi64_pd(integer))
+    }
+    #[inline(always)]
+    fn none(self, mask: Self::m32s) -> bool {
+        mask.0 == 0
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+impl Token for pulp::aarch64::Neon {
+    type Bank<X: Copy> = [X; 8];
+
+    #[inline(always)]
+    fn bank<X: Copy>(x: X) -> [X; 8] {
+        [x; 8]
+    }
+    #[inline(always)]
+    fn with_features<F: NullaryFnOnce>(self, f: F) -> F::Output {
+        self.vectorize(f)
+    }
+    #[inline(always)]
+    fn shift_to_exponent_u32s(self, bits: Self::u32s) -> Self::u32s {
+        cast(self.neon.vshlq_n_u32::<23>(cast(bits)))
+    }
+    #[inline(always)]
+    fn shift_to_exponent_u64s(self, bits: Self::u64s) -> Self::u64s {
+        cast(self.neon.vshlq_n_u64::<52>(cast(bits)))
+    }
+    #[inline(always)]
+    fn to_f32s(self, integers: Self::u32s) -> Self::f32s {
+        cast(self.neon.vcvtq_f32_s32(cast(integers)))
+    }
+    #[inline(always)]
+    fn high_bits_to_f64s(self, bits: Self::u64s) -> Self::f64s {
+        cast(self.neon.vcvtq_f64_s64(self.neon.vshrq_n_s64::<52>(cast(bits))))
+    }
+    #[inline(always)]
+    fn none(self, mask: Self::m32s) -> bool {
+        self.neon.vmaxvq_u32(cast(mask)) == 0
+    }
+}
+
+/// Runs a kernel on a token's instruction set.
+#[inline(always)]
+pub(crate) fn run<T: Element, S: Token, K: Kernel<T>>(token: S, kernel: K) -> K::Output {
+    struct Call<T, S, K> {
+        token: S,
+        kernel: K,
+        element: core::marker::PhantomData<T>,
+    }
+    impl<T: Element, S: Token, K: Kernel<T>> NullaryFnOnce for Call<T, S, K> {
+        type Output = K::Output;
+
+        #[inline(always)]
+        fn call(self) -> K::Output {
+            T::on_token(self.token, self.kernel)
+        }
+    }
+    token.with_features(Call { token, kernel, element: core::marker::PhantomData::<T> })
+}
+
+/// f32 on a token.
+#[derive(Clone, Copy)]
+pub(crate) struct F32<S>(pub(crate) S);
+
+/// f64 on a token.
+#[derive(Clone, Copy)]
+pub(crate) struct F64<S>(pub(crate) S);
+
+/// The operations that differ between the two types only in their names.
+macro_rules! same_but_for_names {
+    (
+        $elem:ty, $vec:ident, $mask:ident, $count:ident, $lane_numbers:ident,
+        $as_simd:ident, $as_mut_simd:ident, $partial_load:ident, $partial_store:ident,
+        $splat:ident, $rotate:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
+        $less:ident, $equal:ident, $select:ident
+    ) => {
+        type Elem = $elem;
+        type Vec = S::$vec;
+        type Mask = S::$mask;
+        type Raw = S::$vec;
+        type Bank<X: Copy> = S::Bank<X>;
+        const COUNT: usize = S::$count;
+
+        #[inline(always)]
+        fn bank<X: Copy>(self, x: X) -> S::Bank<X> {
+            S::bank(x)
+        }
+        #[inline(always)]
+        fn split_slice(self, slice: &[$elem]) -> (&[S::$vec], &[$elem]) {
+            S::$as_simd(slice)
+        }
+        #[inline(always)]
+        fn split_slice_mut(self, slice: &mut [$elem]) -> (&mut [S::$vec], &mut [$elem]) {
+            S::$as_mut_simd(slice)
+        }
+        #[inline(always)]
+        fn load(self, raw: S::$vec) -> S::$vec {
+            raw
+        }
+        #[inline(always)]
+        fn store(self, v: S::$vec) -> S::$vec {
+            v
+        }
+        #[inline(always)]
+        fn load_tail(self, part: &[$elem], fill: $elem) -> S::$vec {
+            let loaded = self.0.$partial_load(part);
+            if fill.to_bits() == 0 {
+                return loaded;
+            }
+            let here = self.0.$less(
+                self.0.$partial_load(&$lane_numbers[..S::$count]),
+                self.0.$splat(part.len() as $elem),
+            );
+            self.0.$select(here, loaded, self.0.$splat(fill))
+        }
+        #[inline(always)]
+        fn store_tail(self, part: &mut [$elem], v: S::$vec) {
+            self.0.$partial_store(part, v);
+        }
+        #[inline(always)]
+        fn splat(self, x: $elem) -> S::$vec {
+            self.0.$splat(x)
+        }
+        #[inline(always)]
+        fn first(self, v: S::$vec) -> $elem {
+            pulp::cast_lossy(v)
+        }
+        #[inline(always)]
+        fn rotate(self, v: S::$vec, by: usize) -> S::$vec {
+            self.0.$rotate(v, by)
+        }
+        #[inline(always)]
+        fn add(self, a: S::$vec, b: S::$vec) -> S::$vec {
+            self.0.$add(a, b)
+        }
+        #[inline(always)]
+        fn sub(self, a: S::$vec, b: S::$vec) -> S::$vec {
+            self.0.$sub(a, b)
+        }
+        #[inline(always)]
+        fn mul(self, a: S::$vec, b: S::$vec) -> S::$vec {
+            self.0.$mul(a, b)
+        }
+        #[inline(always)]
+        fn div(self, a: S::$vec, b: S::$vec) -> S::$vec {
+            self.0.$div(a, b)
+        }
+        #[inline(always)]
+        fn less(self, a: S::$vec, b: S::$vec) -> S::$mask {
+            self.0.$less(a, b)
+        }
+        #[inline(always)]
+        fn equal(self, a: S::$vec, b: S::$vec) -> S::$mask {
+            self.0.$equal(a, b)
+        }
+        #[inline(always)]
+        fn select(self, mask: S::$mask, yes: S::$vec, no: S::$vec) -> S::$vec {
+            self.0.$select(mask, yes, no)
+        }
+    };
+}
+
+const LANE_NUMBERS_F32: [f32; 16] =
+    [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
+const LANE_NUMBERS_F64: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
+
+impl<S: Token> Lanes for F32<S> {
+    same_but_for_names!(
+        f32,
+        f32s,
+        m32s,
+        F32_LANES,
+        LANE_NUMBERS_F32,
+        as_simd_f32s,
+        as_mut_simd_f32s,
+        partial_load_f32s,
+        partial_store_f32s,
+        splat_f32s,
+        rotate_right_f32s,
+        add_f32s,
+        sub_f32s,
+        mul_f32s,
+        div_f32s,
+        less_than_f32s,
+        equal_f32s,
+        select_f32s
+    );
+
+    #[inline(always)]
+    fn all_positive_normal(self, group: [S::f32s; 4]) -> bool {
+        let s = self.0;
+        let lowest = s.splat_u32s(NORMAL_F32);
+        let mut highest = s.splat_u32s(0);
+        for v in group {
+            let above = s.sub_u32s(s.transmute_u32s_f32s(v), lowest);
+            highest = s.max_u32s(highest, above);
+        }
+        s.none(s.greater_than_u32s(highest, s.splat_u32s(NORMAL_SPAN_F32)))
+    }
+    #[inline(always)]
+    fn all_usual_exponents(self, group: [S::f32s; 4]) -> bool {
+        let s = self.0;
+        let magnitude = s.splat_u32s(MAGNITUDE_F32);
+        let mut highest = s.splat_u32s(0);
+        for v in group {
+            highest = s.max_u32s(highest, s.and_u32s(s.transmute_u32s_f32s(v), magnitude));
+        }
+        let limit = s.splat_u32s(f32::USUAL.to_bits() - 1);
+        s.none(s.greater_than_u32s(highest, limit))
+    }
+    #[inline(always)]
+    fn round_pow2(self, x: S::f32s) -> (S::f32s, S::f32s) {
+        let s = self.0;
+        let shifted = s.add_f32s(x, s.splat_f32s(ROUND_F32));
+        let power = s.shift_to_exponent_u32s(s.transmute_u32s_f32s(shifted));
+        (s.sub_f32s(shifted, s.splat_f32s(ROUND_F32)), s.transmute_f32s_u32s(power))
+    }
+    #[inline(always)]
+    fn split(self, x: S::f32s) -> (S::f32s, S::f32s) {
+        let s = self.0;
+        let bits = s.transmute_u32s_f32s(x);
+        let above = s.sub_u32s(bits, s.splat_u32s(SPLIT_F32));
+        let exponent = s.and_u32s(above, s.splat_u32s(EXPONENT_F32));
+        let mantissa = s.sub_u32s(bits, exponent);
+        (s.transmute_f32s_u32s(mantissa), s.to_f32s(exponent))
+    }
+}
+
+impl<S: Token> Lanes for F64<S> {
+    same_but_for_names!(
+        f64,
+        f64s,
+        m64s,
+        F64_LANES,
+        LANE_NUMBERS_F64,
+        as_simd_f64s,
+        as_mut_simd_f64s,
+        partial_load_f64s,
+        partial_store_f64s,
+        splat_f64s,
+        rotate_right_f64s,
+        add_f64s,
+        sub_f64s,
+        mul_f64s,
+        div_f64s,
+        less_than_f64s,
+        equal_f64s,
+        select_f64s
+    );
+
+    // The high words tell; the low ones are cleared, as no token compares 64 bits well.
+    #[inline(always)]
+    fn all_positive_normal(self, group: [S::f64s; 4]) -> bool {
+        let s = self.0;
+        let lowest: S::u32s = cast(s.splat_u64s(NORMAL_F64));
+        let high_word = s.splat_u64s(HIGH_WORD);
+        let mut highest = s.splat_u32s(0);
+        for v in group {
+            let word = s.and_u64s(s.transmute_u64s_f64s(v), high_word);
+            highest = s.max_u32s(highest, s.sub_u32s(cast(word), lowest));
+        }
+        let limit: S::u32s = cast(s.splat_u64s(NORMAL_SPAN_F64 & HIGH_WORD));
+        s.none(s.greater_than_u32s(highest, limit))
+    }
+    #[inline(always)]
+    fn all_usual_exponents(self, group: [S::f64s; 4]) -> bool {
+        let s = self.0;
+        let magnitude = s.splat_u64s(MAGNITUDE_F64 & HIGH_WORD);
+        let mut highest = s.splat_u32s(0);
+        for v in group {
+            let word = s.and_u64s(s.transmute_u64s_f64s(v), magnitude);
+            highest = s.max_u32s(highest, cast(word));
+        }
+        let limit: S::u32s = cast(s.splat_u64s(f64::USUAL.to_bits() - (1 << 32)));
+        s.none(s.greater_than_u32s(highest, limit))
+    }
+    #[inline(always)]
+    fn round_pow2(self, x: S::f64s) -> (S::f64s, S::f64s) {
+        let s = self.0;
+        let shifted = s.add_f64s(x, s.splat_f64s(ROUND_F64));
+        let power = s.shift_to_exponent_u64s(s.transmute_u64s_f64s(shifted));
+        (s.sub_f64s(shifted, s.splat_f64s(ROUND_F64)), s.transmute_f64s_u64s(power))
+    }
+    #[inline(always)]
+    fn split(self, x: S::f64s) -> (S::f64s, S::f64s) {
+        let s = self.0;
+        let bits = s.transmute_u64s_f64s(x);
+        let above = s.sub_u64s(bits, s.splat_u64s(SPLIT_F64));
+        let exponent = s.and_u64s(above, s.splat_u64s(EXPONENT_F64));
+        let mantissa = s.sub_u64s(bits, exponent);
+        (s.transmute_f64s_u64s(mantissa), s.high_bits_to_f64s(above))
+    }
+}
+
+const HIGH_WORD: u64 = 0xffff_ffff_0000_0000;

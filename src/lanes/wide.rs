@@ -1,0 +1,177 @@
+//! What the target guarantees at compile time, by wide: SSE2, WASM simd128.
+
+use wide::{f32x8, f64x4, i32x8, u32x8, u64x4};
+
+use super::Lanes;
+use super::scalar::{EXPONENT_F32, EXPONENT_F64, ROUND_F32, ROUND_F64, SPLIT_F32, SPLIT_F64};
+use crate::math::ExpConstants;
+
+/// f32, eight at a time.
+#[derive(Clone, Copy)]
+pub(crate) struct F32;
+
+/// f64, four at a time.
+#[derive(Clone, Copy)]
+pub(crate) struct F64;
+
+/// The operations that differ between the two types only in the type.
+macro_rules! same_but_for_type {
+    ($elem:ty, $vec:ty, $count:literal, $all_between:ident) => {
+        type Elem = $elem;
+        type Vec = $vec;
+        type Mask = $vec;
+        type Raw = [$elem; $count];
+        type Bank<X: Copy> = [X; 4];
+        const COUNT: usize = $count;
+
+        #[inline(always)]
+        fn bank<X: Copy>(self, x: X) -> [X; 4] {
+            [x; 4]
+        }
+        #[inline(always)]
+        fn split_slice(self, slice: &[$elem]) -> (&[[$elem; $count]], &[$elem]) {
+            slice.as_chunks()
+        }
+        #[inline(always)]
+        fn split_slice_mut(self, slice: &mut [$elem]) -> (&mut [[$elem; $count]], &mut [$elem]) {
+            slice.as_chunks_mut()
+        }
+        #[inline(always)]
+        fn load(self, raw: [$elem; $count]) -> $vec {
+            <$vec>::new(raw)
+        }
+        #[inline(always)]
+        fn store(self, v: $vec) -> [$elem; $count] {
+            v.to_array()
+        }
+        #[inline(always)]
+        fn load_tail(self, part: &[$elem], fill: $elem) -> $vec {
+            let mut raw = [fill; $count];
+            for (lane, &x) in raw.iter_mut().zip(part) {
+                *lane = x;
+            }
+            <$vec>::new(raw)
+        }
+        #[inline(always)]
+        fn store_tail(self, part: &mut [$elem], v: $vec) {
+            for (x, lane) in part.iter_mut().zip(v.to_array()) {
+                *x = lane;
+            }
+        }
+        #[inline(always)]
+        fn splat(self, x: $elem) -> $vec {
+            <$vec>::splat(x)
+        }
+        #[inline(always)]
+        fn first(self, v: $vec) -> $elem {
+            v.to_array()[0]
+        }
+        #[inline(always)]
+        fn rotate(self, v: $vec, by: usize) -> $vec {
+            let mut lanes = v.to_array();
+            lanes.rotate_left(by);
+            <$vec>::new(lanes)
+        }
+        #[inline(always)]
+        fn add(self, a: $vec, b: $vec) -> $vec {
+            a + b
+        }
+        #[inline(always)]
+        fn sub(self, a: $vec, b: $vec) -> $vec {
+            a - b
+        }
+        #[inline(always)]
+        fn mul(self, a: $vec, b: $vec) -> $vec {
+            a * b
+        }
+        #[inline(always)]
+        fn div(self, a: $vec, b: $vec) -> $vec {
+            a / b
+        }
+        #[inline(always)]
+        fn less(self, a: $vec, b: $vec) -> $vec {
+            a.simd_lt(b)
+        }
+        #[inline(always)]
+        fn equal(self, a: $vec, b: $vec) -> $vec {
+            a.simd_eq(b)
+        }
+        #[inline(always)]
+        fn select(self, mask: $vec, yes: $vec, no: $vec) -> $vec {
+            mask.select(yes, no)
+        }
+        #[inline(always)]
+        fn all_positive_normal(self, group: [$vec; 4]) -> bool {
+            $all_between(group, <$vec>::splat(<$elem>::MIN_POSITIVE), <$vec>::splat(<$elem>::MAX))
+        }
+        #[inline(always)]
+        fn all_usual_exponents(self, group: [$vec; 4]) -> bool {
+            $all_between(
+                group,
+                <$vec>::splat(-<$elem>::USUAL.next_down()),
+                <$vec>::splat(<$elem>::USUAL.next_down()),
+            )
+        }
+    };
+}
+
+/// Whether `low <= x <= high` for every element. By float comparisons: SSE2 has no unsigned ones.
+macro_rules! all_between {
+    ($name:ident, $vec:ty) => {
+        #[inline(always)]
+        fn $name([a, b, c, d]: [$vec; 4], low: $vec, high: $vec) -> bool {
+            let above = (low.simd_le(a) & low.simd_le(b)) & (low.simd_le(c) & low.simd_le(d));
+            let below = (a.simd_le(high) & b.simd_le(high)) & (c.simd_le(high) & d.simd_le(high));
+            (above & below).all()
+        }
+    };
+}
+
+all_between!(all_between_f32, f32x8);
+all_between!(all_between_f64, f64x4);
+
+impl Lanes for F32 {
+    same_but_for_type!(f32, f32x8, 8, all_between_f32);
+
+    #[inline(always)]
+    fn round_pow2(self, x: f32x8) -> (f32x8, f32x8) {
+        let shifted = x + f32x8::splat(ROUND_F32);
+        (
+            shifted - f32x8::splat(ROUND_F32),
+            f32x8::from_bits(shifted.to_bits().unbounded_shl_scalar(23)),
+        )
+    }
+    #[inline(always)]
+    fn split(self, x: f32x8) -> (f32x8, f32x8) {
+        let bits = x.to_bits();
+        let exponent = (bits - u32x8::splat(SPLIT_F32)) & u32x8::splat(EXPONENT_F32);
+        let signed: i32x8 = wide::bytemuck::cast(exponent);
+        (f32x8::from_bits(bits - exponent), f32x8::from_i32x8(signed))
+    }
+}
+
+impl Lanes for F64 {
+    same_but_for_type!(f64, f64x4, 4, all_between_f64);
+
+    #[inline(always)]
+    fn round_pow2(self, x: f64x4) -> (f64x4, f64x4) {
+        let shifted = x + f64x4::splat(ROUND_F64);
+        (
+            shifted - f64x4::splat(ROUND_F64),
+            f64x4::from_bits(shifted.to_bits().unbounded_shl_scalar(52)),
+        )
+    }
+    #[inline(always)]
+    fn split(self, x: f64x4) -> (f64x4, f64x4) {
+        // No conversion from 64-bit integers: the exponent, biased to be positive, becomes the
+        // low bits of 2^52.
+        const TWO_POW_52: u64 = 0x4330_0000_0000_0000;
+        let bits = x.to_bits();
+        let above = bits - u64x4::splat(SPLIT_F64);
+        let mantissa = f64x4::from_bits(bits - (above & u64x4::splat(EXPONENT_F64)));
+        let biased = (above + u64x4::splat(1023 << 52)).unbounded_shr_scalar(52);
+        let shifted = f64x4::from_bits(biased | u64x4::splat(TWO_POW_52));
+        let exponent = shifted - f64x4::splat(f64::from_bits(TWO_POW_52) + 1023.0);
+        (mantissa, exponent)
+    }
+}

@@ -1,0 +1,43 @@
+//! Elementary functions, written once over [`Lanes`].
+//!
+//! Each comes in two forms that agree wherever both are defined. With `ANY = false` the
+//! arguments are known to be usual (positive normal for `ln`, within [`ExpConstants::USUAL`]
+//! for `exp`) and nothing is spent on the rest; with `ANY = true` every argument is right.
+
+mod exp;
+mod ln;
+
+pub(crate) use exp::ExpConstants;
+pub(crate) use exp::exp;
+pub(crate) use ln::LnConstants;
+pub(crate) use ln::{ln, ln_minus};
+
+use crate::lanes::Lanes;
+
+/// `coefficients[0] + x·(coefficients[1] + …)`.
+#[inline(always)]
+fn horner<L: Lanes>(l: L, x: L::Vec, coefficients: &[L::Elem]) -> L::Vec {
+    let Some((&highest, lower)) = coefficients.split_last() else {
+        return x;
+    };
+    let mut value = l.splat(highest);
+    for &c in lower.iter().rev() {
+        value = l.add(l.splat(c), l.mul(x, value));
+    }
+    value
+}
+
+/// The same polynomial, two coefficients at a time: as many operations where the square is
+/// at hand, half the latency.
+#[inline(always)]
+fn horner_pairs<L: Lanes>(l: L, x: L::Vec, square: L::Vec, coefficients: &[L::Elem]) -> L::Vec {
+    let mut pairs = coefficients.chunks(2).rev();
+    let Some(highest) = pairs.next() else {
+        return x;
+    };
+    let mut value = horner(l, x, highest);
+    for pair in pairs {
+        value = l.add(horner(l, x, pair), l.mul(square, value));
+    }
+    value
+}

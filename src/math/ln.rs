@@ -1,0 +1,127 @@
+//! The natural logarithm.
+//!
+//! `x = m·2^e` with `m` in [0.6875, 1.375); with `f = m − 1` and `s = f / (2 + f)`
+//!
+//! ```text
+//! ln m = 2·artanh s = f − s·(f − R),    R = s²·P(s²)
+//! ```
+//!
+//! (the form of Sun's fdlibm, `e_log.c`). A division costs less here than the six further
+//! coefficients that a polynomial in `f` needs: on x86 it runs beside the other operations, on
+//! machines without hardware floats it is cheaper than they are.
+
+use crate::lanes::{Float, Lanes};
+
+/// What the logarithm needs to know of a number type.
+pub trait LnConstants: Sized + 'static {
+    /// By what [`Lanes::split`] multiplies the exponent.
+    const EXPONENT_UNIT: Self;
+    /// `ln 2 / EXPONENT_UNIT`, rounded.
+    const LN2: Self;
+    /// Its high part: a product with any exponent is exact.
+    const LN2_HI: Self;
+    /// Its low part, rounded.
+    const LN2_LO: Self;
+    /// `P`, lowest power first.
+    const ARTANH: &'static [Self];
+    /// A power of two that makes every subnormal normal.
+    const NORMALIZE: Self;
+    /// Its exponent times `EXPONENT_UNIT`.
+    const NORMALIZE_EXPONENT: Self;
+}
+
+impl LnConstants for f32 {
+    const EXPONENT_UNIT: f32 = 8_388_608.0;
+    const LN2: f32 = f32::from_bits(0x3f31_7218) / Self::EXPONENT_UNIT;
+    const LN2_HI: f32 = f32::from_bits(0x3f31_7200) / Self::EXPONENT_UNIT;
+    const LN2_LO: f32 = f32::from_bits(0x35bf_be8e) / Self::EXPONENT_UNIT;
+    /// For `|s| <= 0.18519`; relative error of `2 + R` below 2^-29.3; `ln.sollya`.
+    const ARTANH: &'static [f32] =
+        &[f32::from_bits(0x3f2a_aac8), f32::from_bits(0x3ecc_a490), f32::from_bits(0x3e9a_158f)];
+    const NORMALIZE: f32 = 16_777_216.0;
+    const NORMALIZE_EXPONENT: f32 = 24.0 * Self::EXPONENT_UNIT;
+}
+
+impl LnConstants for f64 {
+    const EXPONENT_UNIT: f64 = 1.0;
+    const LN2: f64 = f64::from_bits(0x3fe6_2e42_fefa_39ef);
+    const LN2_HI: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
+    const LN2_LO: f64 = f64::from_bits(0x3dea_39ef_3579_3c76);
+    /// For `|s| <= 0.18519`; relative error of `2 + R` below 2^-57.6; `ln.sollya`.
+    const ARTANH: &'static [f64] = &[
+        f64::from_bits(0x3fe5_5555_5555_560b),
+        f64::from_bits(0x3fd9_9999_9995_7df7),
+        f64::from_bits(0x3fd2_4924_964d_f8be),
+        f64::from_bits(0x3fcc_71c3_6337_f3cc),
+        f64::from_bits(0x3fc7_46bd_154d_eb76),
+        f64::from_bits(0x3fc3_915f_6867_173e),
+        f64::from_bits(0x3fc3_45ad_92ec_d01d),
+    ];
+    const NORMALIZE: f64 = 18_014_398_509_481_984.0;
+    const NORMALIZE_EXPONENT: f64 = 54.0;
+}
+
+/// `ln x` within [`crate::accuracy`]: `−∞` at zero, NaN below.
+#[inline(always)]
+pub(crate) fn ln<L: Lanes, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
+    let Reduced { exponent, f, s, r } = reduce::<L, ANY>(l, x);
+    let half_square = l.mul(l.mul(l.splat(L::Elem::from_f64(0.5)), f), f);
+    let bend = l.sub(half_square, l.mul(s, l.add(half_square, r)));
+    let low = l.mul(exponent, l.splat(L::Elem::LN2_LO));
+    let high = l.mul(exponent, l.splat(L::Elem::LN2_HI));
+    let value = l.add(high, l.sub(f, l.sub(bend, low)));
+    if ANY { or_special(l, x, value, l.splat(L::Elem::ZERO)) } else { value }
+}
+
+/// `ln x − y` with an error below `2 u·(|ln x| + |y|)`: cheaper than [`ln`] and a subtraction,
+/// and as good, because `y` is subtracted before the exponent's share is rounded away.
+#[inline(always)]
+pub(crate) fn ln_minus<L: Lanes, const ANY: bool>(l: L, x: L::Vec, y: L::Vec) -> L::Vec {
+    let Reduced { exponent, f, s, r } = reduce::<L, ANY>(l, x);
+    let of_mantissa = l.sub(f, l.mul(s, l.sub(f, r)));
+    let of_exponent = l.mul(exponent, l.splat(L::Elem::LN2));
+    let value = l.add(l.sub(of_exponent, y), of_mantissa);
+    if ANY { or_special(l, x, value, y) } else { value }
+}
+
+/// The argument reduced: `m = 1 + f`, `s = f / (2 + f)`, `r = R(s²)`.
+struct Reduced<V> {
+    exponent: V,
+    f: V,
+    s: V,
+    r: V,
+}
+
+#[inline(always)]
+fn reduce<L: Lanes, const ANY: bool>(l: L, x: L::Vec) -> Reduced<L::Vec> {
+    let (mantissa, exponent) = if ANY { split_subnormal(l, x) } else { l.split(x) };
+    let one = l.splat(L::Elem::ONE);
+    let f = l.sub(mantissa, one);
+    let s = l.div(f, l.add(mantissa, one));
+    let square = l.mul(s, s);
+    let r = l.mul(square, super::horner(l, square, L::Elem::ARTANH));
+    Reduced { exponent, f, s, r }
+}
+
+/// [`Lanes::split`] for positive finite `x`, subnormal ones too.
+#[inline(always)]
+fn split_subnormal<L: Lanes>(l: L, x: L::Vec) -> (L::Vec, L::Vec) {
+    let subnormal = l.less(x, l.splat(L::Elem::MIN_POSITIVE));
+    let normalized = l.mul(x, l.splat(L::Elem::NORMALIZE));
+    let (mantissa, exponent) = l.split(l.select(subnormal, normalized, x));
+    let lowered = l.sub(exponent, l.splat(L::Elem::NORMALIZE_EXPONENT));
+    (mantissa, l.select(subnormal, lowered, exponent))
+}
+
+/// `value` where `x` is positive and finite, elsewhere `ln x − y` as IEEE 754 has it.
+#[inline(always)]
+fn or_special<L: Lanes>(l: L, x: L::Vec, value: L::Vec, y: L::Vec) -> L::Vec {
+    let zero = l.splat(L::Elem::ZERO);
+    let of_infinite_or_nan = x;
+    let of_negative = l.splat(L::Elem::NAN);
+    let special = l.select(l.less(x, zero), of_negative, of_infinite_or_nan);
+    let special = l.select(l.equal(x, zero), l.splat(L::Elem::NEG_INFINITY), special);
+    let special = l.sub(special, y);
+    let finite = l.less(x, l.splat(L::Elem::INFINITY));
+    l.select(l.less(zero, x), l.select(finite, value, special), special)
+}

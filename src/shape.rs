@@ -1,0 +1,38 @@
+//! Lengths, checked once at the door; below it they are facts.
+
+use crate::error::Error;
+
+/// Input and target have one length; returns it.
+pub(crate) fn same(input: usize, target: usize) -> Result<usize, Error> {
+    if input == target { Ok(input) } else { Err(Error::Length { input, target }) }
+}
+
+/// An output slice has the length of what is written to it.
+pub(crate) fn output(expected: usize, found: usize) -> Result<(), Error> {
+    if expected == found { Ok(()) } else { Err(Error::OutputLength { expected, found }) }
+}
+
+/// An upstream gradient has one factor for each element.
+pub(crate) fn upstream(expected: usize, found: usize) -> Result<(), Error> {
+    if expected == found { Ok(()) } else { Err(Error::UpstreamLength { expected, found }) }
+}
+
+/// Elements in each of `rows` equal rows. No elements can be cut into any number of rows.
+pub(crate) fn row_length(len: usize, rows: usize) -> Result<usize, Error> {
+    if len == 0 {
+        return Ok(0);
+    }
+    match len.checked_rem(rows) {
+        Some(0) => Ok(len / rows),
+        _ => Err(Error::Rows { len, rows }),
+    }
+}
+
+/// Number of rows of `classes` elements.
+pub(crate) fn row_count(len: usize, classes: usize) -> Result<usize, Error> {
+    match len.checked_rem(classes) {
+        None => Err(Error::ZeroClasses { len }),
+        Some(0) => Ok(len / classes),
+        Some(_) => Err(Error::Classes { len, classes }),
+    }
+}

@@ -1,0 +1,112 @@
+//! Every vector intrinsic must vanish into its kernel. One that is left as a function of its own means a function or a
+//! closure without `#[inline(always)]` below the dispatch, and then every operation on a vector is a call: 40 times slower,
+//! with the right results. So this program uses the whole crate and looks for such functions among its own symbols.
+
+#![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
+
+use core::hint::black_box;
+
+use kldiv::{
+    DistillLoss, Divergence, Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target,
+    Teacher, Upstream, kl_div, log_softmax, softmax,
+};
+use object::{Object, ObjectSymbol};
+
+/// Takes all public operations into this program, for one element type.
+fn use_everything<T: Element>(log_probs: &[T; 4], probs: &[T; 4]) -> Result<(), Error> {
+    let one = probs[0];
+    let out = &mut [one; 4];
+    let more = &mut [one; 4];
+    let rows = &mut [one; 2];
+    for isa in Isa::available() {
+        for input in [Input::LogProbs(log_probs), Input::Probs(probs)] {
+            for target in [Target::Probs(probs), Target::LogProbs(log_probs)] {
+                let pair = KlDiv::new(input, target)?.on(isa)?;
+                black_box((pair.sum(), pair.entropy(), pair.cross_entropy()));
+                black_box(pair.reduce(Reduction::Mean));
+                black_box(pair.validate(2, one)).ok();
+                pair.pointwise(out)?;
+                pair.row_sums(rows)?;
+                for upstream in
+                    [Upstream::Uniform(one), Upstream::PerRow(probs), Upstream::PerElement(probs)]
+                {
+                    pair.grad_input(upstream, out)?;
+                    pair.grad_target(upstream, more)?;
+                    black_box((&out, &more));
+                }
+            }
+        }
+        let matrix = Rows::new(log_probs, 2)?;
+        for teacher in [
+            Teacher::Logits(matrix),
+            Teacher::LogProbs(matrix),
+            Teacher::Probs(Rows::new(probs, 2)?),
+            Teacher::Classes(&[0, 1]),
+        ] {
+            for divergence in [
+                Divergence::Forward,
+                Divergence::Reverse,
+                Divergence::JensenShannon { beta: probs[1] },
+            ] {
+                let loss = DistillLoss::new(matrix, teacher)?
+                    .temperature(one)
+                    .divergence(divergence)
+                    .row_weights(&probs[..2])?
+                    .on(isa)?;
+                let upstream = Upstream::Uniform(one);
+                black_box((loss.reduce(Reduction::Sum), loss.weighted_mean()));
+                // One-hot targets leave some combinations without a meaning.
+                loss.row_losses(rows).ok();
+                loss.grad_student(upstream, out).ok();
+                loss.grad_teacher(upstream, more).ok();
+                loss.loss_and_grad_student(upstream, rows, out).ok();
+                black_box((&rows, &out, &more));
+            }
+        }
+        log_softmax(matrix, out)?;
+        softmax(matrix, more)?;
+        black_box((&out, &more));
+    }
+    let loss = KlDivLoss::new();
+    black_box(loss.forward(log_probs, probs)?);
+    loss.backward_input(log_probs, probs, one, out)?;
+    loss.backward_target(log_probs, probs, one, more)?;
+    black_box(kl_div(log_probs, probs, Reduction::Sum, false)?);
+    Ok(())
+}
+
+/// An intrinsic that no kernel uses, made into a function on purpose: the search has to find it.
+#[cfg(target_arch = "x86_64")]
+const PLANTED: (unsafe fn(u32, u8) -> u32, &str) =
+    (core::arch::x86_64::_mm_crc32_u8, "_mm_crc32_u8");
+#[cfg(target_arch = "aarch64")]
+const PLANTED: (unsafe fn(u32, u8) -> u32, &str) = (core::arch::aarch64::__crc32b, "__crc32b");
+
+/// Used by the detection of the processor, once.
+const DETECTION: &str = "_xgetbv";
+
+#[test]
+fn no_intrinsic_is_left_as_a_function() {
+    use_everything::<f32>(black_box(&[-1.0; 4]), black_box(&[0.5; 4])).unwrap();
+    use_everything::<f64>(black_box(&[-1.0; 4]), black_box(&[0.5; 4])).unwrap();
+    black_box(PLANTED.0);
+
+    let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    let program = object::File::parse(&*program).unwrap();
+    let names: Vec<String> = program
+        .symbols()
+        .filter_map(|symbol| symbol.name().ok())
+        .map(|name| format!("{:#}", rustc_demangle::demangle(name)))
+        .collect();
+
+    // The back-ends are functions for features that this program as a whole does not have: they cannot be inlined here.
+    let kernels = names.iter().filter(|name| name.contains("kldiv::")).count();
+    assert!(kernels >= 40, "only {kernels} symbols of the crate: a stripped program?");
+
+    let (planted, left): (Vec<&String>, Vec<&String>) = names
+        .iter()
+        .filter(|name| name.contains("core_arch::") && !name.ends_with(DETECTION))
+        .partition(|name| name.ends_with(PLANTED.1));
+    assert_eq!(planted.len(), 1, "the search does not see the planted intrinsic");
+    assert!(left.is_empty(), "not inlined: {left:#?}");
+}
