@@ -5,7 +5,7 @@ use core::str::FromStr;
 
 use crate::error::Error;
 use crate::kernel::Kernel;
-use crate::lanes::Element;
+use crate::lanes::Float;
 #[cfg(any(
     all(target_arch = "x86_64", target_feature = "sse2"),
     all(target_arch = "aarch64", target_feature = "neon")
@@ -174,7 +174,7 @@ impl Backend {
 
     /// Runs a kernel. The one branch on the instruction set stands here, outside every loop.
     #[inline]
-    pub(crate) fn run<T: Element, K: Kernel<T>>(self, kernel: K) -> K::Output {
+    pub(crate) fn run<T: Float, K: Kernel<T>>(self, kernel: K) -> K::Output {
         match self {
             Backend::Scalar => kernel.run(scalar::Scalar::<T>::NEW),
             #[cfg(any(

@@ -9,11 +9,11 @@ pub(crate) use compiled::{Compiled, Pair, Single};
 pub(crate) use formula::Formula;
 pub(crate) use map::Factors;
 
-use crate::lanes::{Element, Lanes};
+use crate::lanes::{Float, Lanes};
 
 /// Something to run on a back-end. Everything it calls must be inlined: one function that is
 /// not leaves the back-end's instruction set and turns each instruction into a call.
-pub trait Kernel<T: Element> {
+pub trait Kernel<T: Float> {
     /// What it returns.
     type Output;
     /// Runs it.
@@ -29,7 +29,7 @@ pub(crate) struct RowSums<'a, T, F> {
     pub(crate) out: &'a mut [T],
 }
 
-impl<T: Element, F: Formula<T>> Kernel<T> for RowSums<'_, T, F> {
+impl<T: Float, F: Formula<T>> Kernel<T> for RowSums<'_, T, F> {
     type Output = ();
 
     #[inline(always)]

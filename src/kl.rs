@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::error::{Error, Side};
 use crate::isa::{Backend, Isa};
-use crate::kernel::{Factors, Pair, Single};
+use crate::kernel::{Compiled, Factors, Pair, Single};
 use crate::lanes::Element;
 use crate::shape;
 
@@ -58,28 +58,12 @@ pub enum Upstream<'a, T> {
     PerElement(&'a [T]),
 }
 
-impl<'a, T: Element> Upstream<'a, T> {
-    /// The factor of `Uniform`, in a form that can be borrowed as the only row's.
-    fn only(self) -> [T; 1] {
-        match self {
-            Upstream::Uniform(factor) => [factor],
-            Upstream::PerRow(_) | Upstream::PerElement(_) => [T::ZERO],
-        }
-    }
-
+impl<'a, T> Upstream<'a, T> {
     /// Checks lengths; the length of a row and what it is multiplied by.
-    fn factors<'b>(
-        self,
-        only: &'b [T; 1],
-        len: usize,
-        grad: usize,
-    ) -> Result<(usize, Factors<'b, T>), Error>
-    where
-        'a: 'b,
-    {
+    fn factors(self, len: usize, grad: usize) -> Result<(usize, Factors<'a, T>), Error> {
         shape::output(len, grad)?;
         match self {
-            Upstream::Uniform(_) => Ok((len, Factors::PerRow(only))),
+            Upstream::Uniform(factor) => Ok((len, Factors::Uniform(factor))),
             Upstream::PerRow(rows) => {
                 Ok((shape::row_length(len, rows.len())?, Factors::PerRow(rows)))
             }
@@ -104,12 +88,12 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// What the sum is divided by.
-    pub(crate) fn divisor<T: Element>(self, len: usize) -> T {
+    /// A sum over `len` terms, reduced.
+    pub(crate) fn of<T: Element>(self, sum: T, len: usize) -> T {
         match self {
-            Reduction::Mean => T::from_usize(len),
-            Reduction::Sum => T::ONE,
-            Reduction::BatchMean(batch) => T::from_usize(batch),
+            Reduction::Mean => T::Kernels::per(sum, len),
+            Reduction::Sum => sum,
+            Reduction::BatchMean(batch) => T::Kernels::per(sum, batch),
         }
     }
 }
@@ -160,10 +144,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// `Σ p·(ln p − ln q)`.
     #[must_use]
     pub fn sum(&self) -> T {
-        match self.len() {
-            0 => T::ZERO,
-            len => only(|out| T::row_sums(self.pair, len, out)),
-        }
+        T::Kernels::sum(self.pair)
     }
 
     /// `sum / len`.
@@ -181,60 +162,52 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// The sum over what the reduction divides by.
     #[must_use]
     pub fn reduce(&self, reduction: Reduction) -> T {
-        self.sum() / reduction.divisor(self.len())
+        reduction.of(self.sum(), self.len())
     }
 
     /// `H(target) = −Σ p·ln p`.
     #[must_use]
     pub fn entropy(&self) -> T {
-        let target = Single { backend: self.pair.backend, values: self.pair.target };
-        match self.len() {
-            0 => T::ZERO,
-            len => only(|out| T::entropy(target, len, out)),
-        }
+        let Pair { backend, target, .. } = self.pair;
+        T::Kernels::entropy(Single { backend, values: target })
     }
 
     /// `H(target, input) = −Σ p·ln q`.
     #[must_use]
     pub fn cross_entropy(&self) -> T {
-        match self.len() {
-            0 => T::ZERO,
-            len => only(|out| T::cross_entropy(self.pair, len, out)),
-        }
+        T::Kernels::cross_entropy(self.pair)
     }
 
     /// Each term, `p·(ln p − ln q)`.
     pub fn pointwise(&self, out: &mut [T]) -> Result<(), Error> {
         shape::output(self.len(), out.len())?;
-        T::pointwise(self.pair, out);
+        T::Kernels::pointwise(self.pair, out);
         Ok(())
     }
 
     /// The sum of each row; as many rows as `out` has elements.
     pub fn row_sums(&self, out: &mut [T]) -> Result<(), Error> {
         match shape::row_length(self.len(), out.len())? {
-            0 => out.fill(T::ZERO),
-            row_length => T::row_sums(self.pair, row_length, out),
+            0 => out.fill(T::Kernels::zero()),
+            row_length => T::Kernels::row_sums(self.pair, row_length, out),
         }
         Ok(())
     }
 
     /// The gradient by the input.
     pub fn grad_input(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        let one = upstream.only();
-        let (row_length, factors) = upstream.factors(&one, self.len(), grad.len())?;
+        let (row_length, factors) = upstream.factors(self.len(), grad.len())?;
         if row_length > 0 {
-            T::grad_input(self.pair, row_length, factors, grad);
+            T::Kernels::grad_input(self.pair, row_length, factors, grad);
         }
         Ok(())
     }
 
     /// The gradient by the target.
     pub fn grad_target(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        let one = upstream.only();
-        let (row_length, factors) = upstream.factors(&one, self.len(), grad.len())?;
+        let (row_length, factors) = upstream.factors(self.len(), grad.len())?;
         if row_length > 0 {
-            T::grad_target(self.pair, row_length, factors, grad);
+            T::Kernels::grad_target(self.pair, row_length, factors, grad);
         }
         Ok(())
     }
@@ -258,14 +231,6 @@ impl<'a, T: Element> KlDiv<'a, T> {
         }
         Ok(())
     }
-}
-
-/// What a kernel writes for its only row.
-fn only<T: Element>(kernel: impl FnOnce(&mut [T])) -> T {
-    let mut out = [T::ZERO];
-    kernel(&mut out);
-    let [total] = out;
-    total
 }
 
 fn validate_elements<T: Element>(
@@ -299,10 +264,10 @@ fn validate_rows<T: Element>(
     tolerance: T,
 ) -> Result<(), Error> {
     for (row, values) in all.values.rows(row_length).enumerate() {
-        let sum = only(|out| T::mass(Single { values, ..all }, row_length, out));
-        let off = sum - T::ONE;
-        if !(off <= tolerance && T::ZERO - off <= tolerance) {
-            return Err(Error::RowSum { side, row, sum: sum.into() });
+        let sum: f64 = T::Kernels::mass(Single { values, ..all }).into();
+        let is_near_one = (sum - 1.0).abs() <= tolerance.into();
+        if !is_near_one {
+            return Err(Error::RowSum { side, row, sum });
         }
     }
     Ok(())

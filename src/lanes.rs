@@ -20,47 +20,22 @@ pub(crate) mod wide;
 use core::fmt::Debug;
 use core::ops::{Add, Div, Mul, Sub};
 
+use crate::kernel::Compiled;
 use crate::math::{ExpConstants, LnConstants};
 
-/// A vector register's worth of elements on one instruction set.
+/// Arithmetic on vectors of one element type.
 ///
 /// The laws below hold for every element. "Normal" is meant as in IEEE 754.
-pub trait Lanes: Copy {
+pub trait Arithmetic: Copy {
     /// What a lane holds.
-    type Elem: Element;
-    /// A register.
+    type Elem: Float;
+    /// Some lanes.
     type Vec: Copy;
     /// One truth value a lane.
     type Mask: Copy;
-    /// A register's elements as they lie in a slice.
-    type Raw: Copy;
-    /// `L / COUNT` of anything: what it takes to hold one thing for each virtual lane.
-    type Bank<X: Copy>: Copy + AsRef<[X]> + AsMut<[X]>;
-    /// Elements of a register.
-    const COUNT: usize;
 
-    /// `x` in every place.
-    fn bank<X: Copy>(self, x: X) -> Self::Bank<X>;
-
-    /// Cuts a slice into whole registers and what is left, which is fewer than `COUNT`.
-    fn split_slice(self, slice: &[Self::Elem]) -> (&[Self::Raw], &[Self::Elem]);
-    /// The same for writing.
-    fn split_slice_mut(self, slice: &mut [Self::Elem]) -> (&mut [Self::Raw], &mut [Self::Elem]);
-    /// From memory to a register.
-    fn load(self, raw: Self::Raw) -> Self::Vec;
-    /// From a register to memory.
-    fn store(self, v: Self::Vec) -> Self::Raw;
-    /// Fewer than `COUNT` elements; the lanes beyond them hold `fill`.
-    fn load_tail(self, part: &[Self::Elem], fill: Self::Elem) -> Self::Vec;
-    /// The first `part.len()` lanes; fewer than `COUNT`.
-    fn store_tail(self, part: &mut [Self::Elem], v: Self::Vec);
     /// `x` in every lane.
     fn splat(self, x: Self::Elem) -> Self::Vec;
-    /// The element in lane 0.
-    fn first(self, v: Self::Vec) -> Self::Elem;
-    /// Lane `i` of the result is lane `(i + by) mod COUNT`, for a `v` whose period is `2·by`.
-    fn rotate(self, v: Self::Vec, by: usize) -> Self::Vec;
-
     /// IEEE sum.
     fn add(self, a: Self::Vec, b: Self::Vec) -> Self::Vec;
     /// IEEE difference.
@@ -75,12 +50,6 @@ pub trait Lanes: Copy {
     fn equal(self, a: Self::Vec, b: Self::Vec) -> Self::Mask;
     /// `yes` where the mask is true, `no` elsewhere.
     fn select(self, mask: Self::Mask, yes: Self::Vec, no: Self::Vec) -> Self::Vec;
-
-    /// Whether all elements are positive, normal and finite.
-    fn all_positive_normal(self, group: [Self::Vec; 4]) -> bool;
-    /// Whether all absolute values are below [`ExpConstants::USUAL`]; false for a NaN.
-    fn all_usual_exponents(self, group: [Self::Vec; 4]) -> bool;
-
     /// `x` rounded to an integer `n`, ties to even, and `2^n`. The first holds for
     /// `|x| < 2^21` (f32) or `2^50` (f64), the second where `2^n` is normal.
     fn round_pow2(self, x: Self::Vec) -> (Self::Vec, Self::Vec);
@@ -89,23 +58,101 @@ pub trait Lanes: Copy {
     fn split(self, x: Self::Vec) -> (Self::Vec, Self::Vec);
 }
 
-/// What the back-ends and the maths need to know of a number type; the hidden half of [`Element`].
-pub trait Float:
-    Copy
-    + Debug
-    + PartialOrd
-    + Into<f64>
-    + Send
-    + Sync
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + LnConstants
-    + ExpConstants
-    + crate::kernel::Compiled
-    + 'static
-{
+/// Arithmetic on a register, and how it gets there.
+pub trait Lanes: Arithmetic {
+    /// A register's elements as they lie in a slice.
+    type Raw: Copy;
+    /// `L / COUNT` of anything: what it takes to hold one thing for each virtual lane.
+    type Bank<X: Copy>: Copy + AsRef<[X]> + AsMut<[X]>;
+    /// Elements of a register.
+    const COUNT: usize;
+
+    /// `x` in every place.
+    fn bank<X: Copy>(self, x: X) -> Self::Bank<X>;
+    /// Cuts a slice into whole registers and what is left, which is fewer than `COUNT`.
+    fn split_slice(self, slice: &[Self::Elem]) -> (&[Self::Raw], &[Self::Elem]);
+    /// The same for writing.
+    fn split_slice_mut(self, slice: &mut [Self::Elem]) -> (&mut [Self::Raw], &mut [Self::Elem]);
+    /// From memory to a register.
+    fn load(self, raw: Self::Raw) -> Self::Vec;
+    /// From a register to memory.
+    fn store(self, v: Self::Vec) -> Self::Raw;
+    /// Fewer than `COUNT` elements; the lanes beyond them hold `fill`.
+    fn load_tail(self, part: &[Self::Elem], fill: Self::Elem) -> Self::Vec;
+    /// The first `part.len()` lanes; fewer than `COUNT`.
+    fn store_tail(self, part: &mut [Self::Elem], v: Self::Vec);
+    /// The element in lane 0.
+    fn first(self, v: Self::Vec) -> Self::Elem;
+    /// Lane `i` of the result is lane `(i + by) mod COUNT`, for a `v` whose period is `2·by`.
+    fn rotate(self, v: Self::Vec, by: usize) -> Self::Vec;
+    /// Whether all elements are positive, normal and finite.
+    fn all_positive_normal(self, group: [Self::Vec; 4]) -> bool;
+    /// Whether all absolute values are below [`ExpConstants::USUAL`]; false for a NaN.
+    fn all_usual_exponents(self, group: [Self::Vec; 4]) -> bool;
+}
+
+/// Four registers in lockstep. Each operation stands four times in a row, so the processor has
+/// something to do while it waits for the first: its window is too short to find that by itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Four<L>(pub(crate) L);
+
+/// Operations of `Four`, each four times that of one register.
+macro_rules! four_times {
+    ($($name:ident($($arg:ident: $of:ident),+) -> $out:ident;)*) => {$(
+        #[inline(always)]
+        fn $name(self, $($arg: [L::$of; 4]),+) -> [L::$out; 4] {
+            let l = self.0;
+            [
+                l.$name($($arg[0]),+),
+                l.$name($($arg[1]),+),
+                l.$name($($arg[2]),+),
+                l.$name($($arg[3]),+),
+            ]
+        }
+    )*};
+}
+
+impl<L: Arithmetic> Arithmetic for Four<L> {
+    type Elem = L::Elem;
+    type Vec = [L::Vec; 4];
+    type Mask = [L::Mask; 4];
+
+    four_times! {
+        add(a: Vec, b: Vec) -> Vec;
+        sub(a: Vec, b: Vec) -> Vec;
+        mul(a: Vec, b: Vec) -> Vec;
+        div(a: Vec, b: Vec) -> Vec;
+        less(a: Vec, b: Vec) -> Mask;
+        equal(a: Vec, b: Vec) -> Mask;
+        select(mask: Mask, yes: Vec, no: Vec) -> Vec;
+    }
+
+    #[inline(always)]
+    fn splat(self, x: L::Elem) -> [L::Vec; 4] {
+        [self.0.splat(x); 4]
+    }
+    #[inline(always)]
+    fn round_pow2(self, [a, b, c, d]: [L::Vec; 4]) -> ([L::Vec; 4], [L::Vec; 4]) {
+        let l = self.0;
+        let (n0, power0) = l.round_pow2(a);
+        let (n1, power1) = l.round_pow2(b);
+        let (n2, power2) = l.round_pow2(c);
+        let (n3, power3) = l.round_pow2(d);
+        ([n0, n1, n2, n3], [power0, power1, power2, power3])
+    }
+    #[inline(always)]
+    fn split(self, [a, b, c, d]: [L::Vec; 4]) -> ([L::Vec; 4], [L::Vec; 4]) {
+        let l = self.0;
+        let (m0, e0) = l.split(a);
+        let (m1, e1) = l.split(b);
+        let (m2, e2) = l.split(c);
+        let (m3, e3) = l.split(d);
+        ([m0, m1, m2, m3], [e0, e1, e2, e3])
+    }
+}
+
+/// What the back-ends and the maths need to know of a number type.
+pub trait Float: Element + LnConstants + ExpConstants {
     /// +0.
     const ZERO: Self;
     /// 1.
@@ -123,8 +170,6 @@ pub trait Float:
 
     /// `x` in every place.
     fn bank<X: Copy>(x: X) -> Self::Bank<X>;
-    /// Rounded to nearest.
-    fn from_usize(n: usize) -> Self;
     /// Rounded to nearest.
     fn from_f64(x: f64) -> Self;
     /// [`Lanes::round_pow2`] of one element.
@@ -148,16 +193,35 @@ pub trait Float:
         all(target_arch = "x86_64", target_feature = "sse2"),
         all(target_arch = "aarch64", target_feature = "neon")
     ))]
-    fn on_token<S: pulp::Token, K: crate::kernel::Kernel<Self>>(token: S, kernel: K) -> K::Output
-    where
-        Self: Element;
+    fn on_token<S: pulp::Token, K: crate::kernel::Kernel<Self>>(token: S, kernel: K) -> K::Output;
 }
 
 /// The number types of this crate: `f32` and `f64`. Sealed.
-pub trait Element: Float {}
+pub trait Element:
+    Copy
+    + Debug
+    + PartialOrd
+    + Into<f64>
+    + Send
+    + Sync
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + 'static
+{
+    /// The kernels: kept out of this trait, so that their names are free in generic code.
+    #[doc(hidden)]
+    type Kernels: Compiled<Self>;
+}
 
-impl Element for f32 {}
-impl Element for f64 {}
+impl Element for f32 {
+    type Kernels = f32;
+}
+
+impl Element for f64 {
+    type Kernels = f64;
+}
 
 /// Terms of a stream that are summed side by side, each in a virtual lane of its own.
 pub(crate) const fn virtual_lanes<T>() -> usize {

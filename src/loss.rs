@@ -79,7 +79,7 @@ impl KlDivLoss {
     }
 
     fn upstream<T: Element>(&self, pair: &KlDiv<'_, T>, grad_output: T) -> Upstream<'static, T> {
-        Upstream::Uniform(grad_output / self.reduction.divisor(pair.len()))
+        Upstream::Uniform(self.reduction.of(grad_output, pair.len()))
     }
 }
 

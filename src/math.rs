@@ -1,4 +1,4 @@
-//! Elementary functions, written once over [`Lanes`].
+//! Elementary functions, written once over [`Arithmetic`].
 //!
 //! Each comes in two forms that agree wherever both are defined. With `ANY = false` the
 //! arguments are known to be usual (positive normal for `ln`, within [`ExpConstants::USUAL`]
@@ -12,11 +12,11 @@ pub(crate) use exp::exp;
 pub(crate) use ln::LnConstants;
 pub(crate) use ln::{ln, ln_minus};
 
-use crate::lanes::Lanes;
+use crate::lanes::Arithmetic;
 
 /// `coefficients[0] + x·(coefficients[1] + …)`.
 #[inline(always)]
-fn horner<L: Lanes>(l: L, x: L::Vec, coefficients: &[L::Elem]) -> L::Vec {
+fn horner<L: Arithmetic>(l: L, x: L::Vec, coefficients: &[L::Elem]) -> L::Vec {
     let Some((&highest, lower)) = coefficients.split_last() else {
         return x;
     };
@@ -30,7 +30,12 @@ fn horner<L: Lanes>(l: L, x: L::Vec, coefficients: &[L::Elem]) -> L::Vec {
 /// The same polynomial, two coefficients at a time: as many operations where the square is
 /// at hand, half the latency.
 #[inline(always)]
-fn horner_pairs<L: Lanes>(l: L, x: L::Vec, square: L::Vec, coefficients: &[L::Elem]) -> L::Vec {
+fn horner_pairs<L: Arithmetic>(
+    l: L,
+    x: L::Vec,
+    square: L::Vec,
+    coefficients: &[L::Elem],
+) -> L::Vec {
     let mut pairs = coefficients.chunks(2).rev();
     let Some(highest) = pairs.next() else {
         return x;

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::isa::Backend;
+use crate::kernel::Compiled;
 use crate::lanes::Element;
 use crate::shape;
 
@@ -36,7 +37,7 @@ impl<'a, T: Element> Rows<'a, T> {
 pub fn log_softmax<T: Element>(logits: Rows<'_, T>, out: &mut [T]) -> Result<(), Error> {
     let Rows { values, classes } = logits;
     shape::output(values.len(), out.len())?;
-    T::log_softmax(Backend::best(), values, classes, out);
+    T::Kernels::log_softmax(Backend::best(), values, classes, out);
     Ok(())
 }
 
@@ -44,6 +45,6 @@ pub fn log_softmax<T: Element>(logits: Rows<'_, T>, out: &mut [T]) -> Result<(),
 pub fn softmax<T: Element>(logits: Rows<'_, T>, out: &mut [T]) -> Result<(), Error> {
     let Rows { values, classes } = logits;
     shape::output(values.len(), out.len())?;
-    T::softmax(Backend::best(), values, classes, out);
+    T::Kernels::softmax(Backend::best(), values, classes, out);
     Ok(())
 }

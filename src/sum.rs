@@ -13,7 +13,7 @@
 //! the plain sum has them.
 
 use crate::kernel::Formula;
-use crate::lanes::{Float, Lanes, virtual_lanes};
+use crate::lanes::{Arithmetic, Float, Four, Lanes, virtual_lanes};
 
 /// Terms after which the lanes are merged.
 pub(crate) const CHUNK: usize = 65_536;
@@ -30,7 +30,7 @@ struct Compensated<V> {
 
 impl<V: Copy> Compensated<V> {
     #[inline(always)]
-    fn zero<L: Lanes<Vec = V>>(l: L) -> Self {
+    fn zero<L: Arithmetic<Vec = V>>(l: L) -> Self {
         let zero = l.splat(L::Elem::ZERO);
         Compensated { sum: zero, lost: zero }
     }
@@ -38,7 +38,7 @@ impl<V: Copy> Compensated<V> {
     /// Adds four terms. Exact but for the second sum's own rounding while the sum outweighs
     /// the terms (Dekker's fast two-sum); else what goes missing is within `2 u` of the terms.
     #[inline(always)]
-    fn add<L: Lanes<Vec = V>>(self, l: L, [a, b, c, d]: [V; GROUP]) -> Self {
+    fn add<L: Arithmetic<Vec = V>>(self, l: L, [a, b, c, d]: [V; GROUP]) -> Self {
         let terms = l.add(l.add(a, b), l.add(c, d));
         let sum = l.add(self.sum, terms);
         let error = l.sub(terms, l.sub(sum, self.sum));
@@ -47,7 +47,7 @@ impl<V: Copy> Compensated<V> {
 
     /// Adds another sum, by Knuth's two-sum: exact whichever outweighs the other.
     #[inline(always)]
-    fn merge<L: Lanes<Vec = V>>(self, l: L, other: Self) -> Self {
+    fn merge<L: Arithmetic<Vec = V>>(self, l: L, other: Self) -> Self {
         let sum = l.add(self.sum, other.sum);
         let of_other = l.sub(sum, self.sum);
         let of_self = l.sub(sum, of_other);
@@ -105,12 +105,15 @@ fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
         let used = (t.len() + usize::from(has_tail)).min(registers);
         for (v, lanes) in bank.iter_mut().enumerate().take(used) {
             if let (false, Some(x), Some(t)) =
-                (is_last, group(l, x, v, registers), group(l, t, v, registers))
-                && formula.usual(l, x, t)
+                (is_last, group::<L>(x, v, registers), group::<L>(t, v, registers))
             {
-                let terms = formula.values::<L, false>(l, x, t, [zero; GROUP]);
-                *lanes = lanes.add(l, terms);
-                continue;
+                let x = [l.load(*x[0]), l.load(*x[1]), l.load(*x[2]), l.load(*x[3])];
+                let t = [l.load(*t[0]), l.load(*t[1]), l.load(*t[2]), l.load(*t[3])];
+                if formula.usual(l, x, t) {
+                    let terms = formula.value::<Four<L>, false>(Four(l), x, t, [zero; GROUP]);
+                    *lanes = lanes.add(l, terms);
+                    continue;
+                }
             }
             let mut terms = [zero; GROUP];
             for (g, term) in terms.iter_mut().enumerate() {
@@ -135,14 +138,11 @@ fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
 
 /// Register `v` of each of the four parts of a full block.
 #[inline(always)]
-fn group<L: Lanes>(l: L, block: &[L::Raw], v: usize, registers: usize) -> Option<[L::Vec; GROUP]> {
-    let last = *block.get(v + 3 * registers)?;
-    Some([
-        l.load(block[v]),
-        l.load(block[v + registers]),
-        l.load(block[v + 2 * registers]),
-        l.load(last),
-    ])
+fn group<L: Lanes>(block: &[L::Raw], v: usize, registers: usize) -> Option<[&L::Raw; GROUP]> {
+    let (a, block) = block.split_at_checked(registers)?;
+    let (b, block) = block.split_at_checked(registers)?;
+    let (c, d) = block.split_at_checked(registers)?;
+    Some([a.get(v)?, b.get(v)?, c.get(v)?, d.get(v)?])
 }
 
 /// Merges all lanes into lane 0: first whole registers, then within the last one.

@@ -1,6 +1,6 @@
 //! The example `kl_div` as its users run it: files in, text and an exit status out.
 //!
-//! `cargo test` builds the example first; `cargo test --test example` alone does not.
+//! `cargo test` builds the example first; `cargo test --test example` takes the one that is there, however old.
 
 // Under an emulator a test cannot start another program of its target.
 #![cfg(target_arch = "x86_64")]
@@ -271,6 +271,7 @@ fn unusable_files_are_named() {
         (files.path("absent"), "cannot be read"),
         (files.raw("text", b"0.5,0.5\n1.0,0.0\n"), "not a .npy file"),
         (files.raw("nothing", b""), "not a .npy file"),
+        (files.raw("header_unclear", b"\x93NUMPY\x01\x00\x04\x00{{{{"), "not a .npy file"),
         (files.raw("header_alone", &whole[..40]), "not a .npy file"),
         (files.raw("truncated", &whole[..whole.len() - 1]), "31 bytes"),
         (files.raw("longer", &[&whole[..], &[0]].concat()), "33 bytes"),
@@ -393,13 +394,14 @@ fn succeed(arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
-/// Standard error of a run that must end with `status`, print no result and not panic.
+/// The one line on standard error of a run that must end with `status` and print no result.
 fn fail(arguments: &[&str], status: i32) -> String {
     let output = run(arguments);
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(status), "{arguments:?}: {message}");
     assert_eq!(text(&output.stdout), "", "{arguments:?}");
     assert!(message.starts_with("kl_div: ") && !message.contains("panicked"), "{message}");
+    assert_eq!(message.lines().count(), 1, "{message}");
     message
 }
 

@@ -56,8 +56,12 @@ pub(crate) fn built_in<T: Deserialize>(name: &str, bytes: &[u8]) -> Result<Vec<T
 
 fn open<'a>(name: &str, bytes: &'a [u8]) -> Result<NpyFile<&'a [u8]>, Failure> {
     let mut rest = bytes;
-    let header = NpyHeader::from_reader(&mut rest)
-        .map_err(|error| Failure::Data(format!("{name}: not a .npy file: {error}")))?;
+    let header = NpyHeader::from_reader(&mut rest).map_err(|error| {
+        // A header that is not understood is quoted in full below the first line.
+        let reason = error.to_string();
+        let reason = reason.lines().next().unwrap_or_default();
+        Failure::Data(format!("{name}: not a .npy file: {reason}"))
+    })?;
     if header.order() == Order::Fortran {
         return Err(Failure::Data(format!(
             "{name}: stored in Fortran order; save np.ascontiguousarray(array) instead"

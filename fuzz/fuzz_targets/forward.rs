@@ -3,6 +3,7 @@
 
 mod support;
 
+use kldiv::accuracy::{SUM_MAX_U, SUM_MAX_U_OF_SCALE, TERM_MAX_U};
 use kldiv::{Isa, KlDiv, reference};
 use libfuzzer_sys::fuzz_target;
 use support::{Case, Float, assert_close, assert_refused, assert_same, assert_zero};
@@ -19,10 +20,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn check<T: Float>(case: &Case<T>) {
-    let scalar = KlDiv::new(case.input(), case.target())
-        .unwrap()
-        .on(Isa::Scalar)
-        .unwrap();
+    let scalar = KlDiv::new(case.input(), case.target()).unwrap().on(Isa::Scalar).unwrap();
     let want = results(scalar, case.rows);
     for isa in Isa::available() {
         assert_same(isa, &results(scalar.on(isa).unwrap(), case.rows), &want);
@@ -33,12 +31,7 @@ fn check<T: Float>(case: &Case<T>) {
         scalar.row_sums(&mut sums).unwrap();
         for (row, &sum) in sums.iter().enumerate() {
             let case = case.row(row);
-            assert_sum(
-                "row",
-                sum,
-                reference::sum(case.input(), case.target()),
-                terms(&case),
-            );
+            assert_sum("row", sum, reference::sum(case.input(), case.target()), terms(&case));
         }
     } else {
         assert_refused(case.rows, |out: &mut [T]| scalar.row_sums(out));
@@ -53,12 +46,7 @@ fn results<T: Float>(pair: KlDiv<'_, T>, rows: usize) -> Vec<T> {
     pair.pointwise(terms).unwrap();
     // Refused if the rows do not come out even.
     pair.row_sums(sums).ok();
-    all.extend([
-        pair.sum(),
-        pair.mean(),
-        pair.entropy(),
-        pair.cross_entropy(),
-    ]);
+    all.extend([pair.sum(), pair.mean(), pair.entropy(), pair.cross_entropy()]);
     all
 }
 
@@ -74,27 +62,13 @@ fn against_reference<T: Float>(case: &Case<T>, pair: KlDiv<'_, T>) {
             continue;
         }
         let scale = part.ln_p + part.ln_q;
-        let bound = 4.0 * T::UNIT * T::REFERENCE * part.p * scale;
+        let bound = TERM_MAX_U * T::UNIT * T::REFERENCE * (part.p * scale);
         assert_close("term", got, want, bound + part.floor * scale);
     }
-    assert_sum(
-        "sum",
-        pair.sum(),
-        reference::sum(input, target),
-        terms(case),
-    );
-    let entropy = case
-        .parts()
-        .map(|part| (part.p * part.ln_p, part.floor * part.ln_p));
-    assert_sum(
-        "entropy",
-        pair.entropy(),
-        reference::entropy(target),
-        entropy,
-    );
-    let cross = case
-        .parts()
-        .map(|part| (part.p * part.ln_q, part.floor * part.ln_q));
+    assert_sum("sum", pair.sum(), reference::sum(input, target), terms(case));
+    let entropy = case.parts().map(|part| (part.p * part.ln_p, part.floor * part.ln_p));
+    assert_sum("entropy", pair.entropy(), reference::entropy(target), entropy);
+    let cross = case.parts().map(|part| (part.p * part.ln_q, part.floor * part.ln_q));
     let want = reference::cross_entropy(input, target);
     assert_sum("cross-entropy", pair.cross_entropy(), want, cross);
 }
@@ -117,7 +91,7 @@ fn assert_sum<T: Float>(what: &str, got: T, want: f64, terms: impl Iterator<Item
         }
     }
     if scale < T::LARGEST / 4.0 {
-        let bound = T::UNIT * T::REFERENCE * (2.0 * want.abs() + 8.0 * scale);
+        let bound = T::UNIT * T::REFERENCE * (SUM_MAX_U * want.abs() + SUM_MAX_U_OF_SCALE * scale);
         assert_close(what, got, want, bound + floor);
     }
 }

@@ -3,6 +3,7 @@
 
 mod support;
 
+use kldiv::accuracy::TERM_MAX_U;
 use kldiv::{Isa, KlDiv, Upstream, reference};
 use libfuzzer_sys::fuzz_target;
 use support::{Case, Float, assert_close, assert_refused, assert_same, assert_zero};
@@ -19,10 +20,7 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn check<T: Float>(case: &Case<T>) {
-    let scalar = KlDiv::new(case.input(), case.target())
-        .unwrap()
-        .on(Isa::Scalar)
-        .unwrap();
+    let scalar = KlDiv::new(case.input(), case.target()).unwrap().on(Isa::Scalar).unwrap();
     wrong_lengths(case, scalar);
     let upstream = case.upstream();
     if let Upstream::PerRow(factors) = upstream
@@ -31,9 +29,7 @@ fn check<T: Float>(case: &Case<T>) {
         return;
     }
     let by_input = run(case.len(), |out: &mut [T]| scalar.grad_input(upstream, out));
-    let by_target = run(case.len(), |out: &mut [T]| {
-        scalar.grad_target(upstream, out)
-    });
+    let by_target = run(case.len(), |out: &mut [T]| scalar.grad_target(upstream, out));
     for isa in Isa::available() {
         let pair = scalar.on(isa).unwrap();
         let other = run(case.len(), |out: &mut [T]| pair.grad_input(upstream, out));
@@ -68,7 +64,7 @@ fn against_reference<T: Float>(case: &Case<T>, by_input: &[T], by_target: &[T]) 
             Upstream::PerElement(g) => g[index].into(),
         };
         let bound = |value: f64, error: f64| {
-            factor.abs() * (4.0 * T::UNIT * T::REFERENCE * value + error + T::SMALLEST)
+            factor.abs() * (TERM_MAX_U * T::UNIT * T::REFERENCE * value + error + T::SMALLEST)
         };
         let tolerance = bound(part.p / part.q, part.floor / part.q);
         assert_close("by input", by_input[index], want_input[index], tolerance);

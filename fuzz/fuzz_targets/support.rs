@@ -122,28 +122,16 @@ impl<T: Float> Case<T> {
     }
 
     pub fn input(&self) -> Input<'_, T> {
-        if self.log_input {
-            Input::LogProbs(&self.input)
-        } else {
-            Input::Probs(&self.input)
-        }
+        if self.log_input { Input::LogProbs(&self.input) } else { Input::Probs(&self.input) }
     }
 
     pub fn target(&self) -> Target<'_, T> {
-        if self.log_target {
-            Target::LogProbs(&self.target)
-        } else {
-            Target::Probs(&self.target)
-        }
+        if self.log_target { Target::LogProbs(&self.target) } else { Target::Probs(&self.target) }
     }
 
     /// The same kinds with another target.
     pub fn other_target<'a>(&self, target: &'a [T]) -> Target<'a, T> {
-        if self.log_target {
-            Target::LogProbs(target)
-        } else {
-            Target::Probs(target)
-        }
+        if self.log_target { Target::LogProbs(target) } else { Target::Probs(target) }
     }
 
     pub fn row(&self, row: usize) -> Self {
@@ -174,24 +162,12 @@ impl<T: Float> Case<T> {
             let zero = T::nearest(p).into() == 0.0;
             Parts {
                 p: if zero { 0.0 } else { p.abs() },
-                ln_p: if zero {
-                    0.0
-                } else {
-                    ln(t, self.log_target).abs()
-                },
-                ln_q: if zero {
-                    0.0
-                } else {
-                    ln(x, self.log_input).abs()
-                },
+                ln_p: if zero { 0.0 } else { ln(t, self.log_target).abs() },
+                ln_q: if zero { 0.0 } else { ln(x, self.log_input).abs() },
                 q: if self.log_input { 1.0 } else { x.abs() },
                 slope: if self.log_target { p } else { 1.0 },
                 // `exp` may be one of the smallest steps off.
-                floor: if self.log_target {
-                    2.0 * T::SMALLEST
-                } else {
-                    0.0
-                },
+                floor: if self.log_target { 2.0 * T::SMALLEST } else { 0.0 },
             }
         })
     }
@@ -225,10 +201,7 @@ pub fn assert_close<T: Float>(what: &str, got: T, want: f64, tolerance: f64) {
         let tolerance = tolerance + T::SMALLEST;
         T::nearest(want - tolerance) <= got && got <= T::nearest(want + tolerance)
     };
-    assert!(
-        good,
-        "{what}: {got:?}, reference {want:?}, tolerance {tolerance:e}"
-    );
+    assert!(good, "{what}: {got:?}, reference {want:?}, tolerance {tolerance:e}");
 }
 
 /// An element with a target probability of zero takes no part.
@@ -241,10 +214,7 @@ pub fn assert_zero<T: Float>(what: &str, got: T) {
 pub fn assert_same<T: Float>(isa: Isa, got: &[T], want: &[T]) {
     assert_eq!(got.len(), want.len());
     for (index, (&got, &want)) in got.iter().zip(want).enumerate() {
-        assert!(
-            got.same(want),
-            "{isa}, element {index}: {got:?}, scalar {want:?}"
-        );
+        assert!(got.same(want), "{isa}, element {index}: {got:?}, scalar {want:?}");
     }
 }
 

@@ -9,29 +9,35 @@ use super::softmax::{LogSoftmax, Softmax};
 use super::{Formula, RowSums};
 use crate::isa::Backend;
 use crate::kl::{Input, Target};
-use crate::lanes::Element;
+use crate::lanes::Float;
 
 /// The kernels of a number type. Slices that go together have one length; `row_length` is
 /// positive and divides it.
-pub trait Compiled: Sized {
+pub trait Compiled<T> {
     /// `Σ p·(ln p − ln q)` of each row.
-    fn row_sums(pair: Pair<'_, Self>, row_length: usize, out: &mut [Self]);
-    /// `Σ −p·ln q` of each row.
-    fn cross_entropy(pair: Pair<'_, Self>, row_length: usize, out: &mut [Self]);
-    /// `Σ −p·ln p` of each row.
-    fn entropy(of: Single<'_, Self>, row_length: usize, out: &mut [Self]);
-    /// `Σ p` of each row.
-    fn mass(of: Single<'_, Self>, row_length: usize, out: &mut [Self]);
+    fn row_sums(pair: Pair<'_, T>, row_length: usize, out: &mut [T]);
+    /// `Σ p·(ln p − ln q)`.
+    fn sum(pair: Pair<'_, T>) -> T;
+    /// `Σ −p·ln q`.
+    fn cross_entropy(pair: Pair<'_, T>) -> T;
+    /// `Σ −p·ln p`.
+    fn entropy(of: Single<'_, T>) -> T;
+    /// `Σ p`.
+    fn mass(of: Single<'_, T>) -> T;
     /// `p·(ln p − ln q)`.
-    fn pointwise(pair: Pair<'_, Self>, out: &mut [Self]);
+    fn pointwise(pair: Pair<'_, T>, out: &mut [T]);
     /// Its derivative by the input.
-    fn grad_input(pair: Pair<'_, Self>, row_length: usize, g: Factors<'_, Self>, out: &mut [Self]);
+    fn grad_input(pair: Pair<'_, T>, row_length: usize, g: Factors<'_, T>, out: &mut [T]);
     /// Its derivative by the target.
-    fn grad_target(pair: Pair<'_, Self>, row_length: usize, g: Factors<'_, Self>, out: &mut [Self]);
+    fn grad_target(pair: Pair<'_, T>, row_length: usize, g: Factors<'_, T>, out: &mut [T]);
     /// Log-probabilities of rows of logits.
-    fn log_softmax(backend: Backend, logits: &[Self], row_length: usize, out: &mut [Self]);
+    fn log_softmax(backend: Backend, logits: &[T], classes: usize, out: &mut [T]);
     /// Probabilities of rows of logits.
-    fn softmax(backend: Backend, logits: &[Self], row_length: usize, out: &mut [Self]);
+    fn softmax(backend: Backend, logits: &[T], classes: usize, out: &mut [T]);
+    /// `total / count`, the count rounded to nearest.
+    fn per(total: T, count: usize) -> T;
+    /// +0.
+    fn zero() -> T;
 }
 
 /// Two distributions and what to run on.
@@ -51,44 +57,65 @@ pub struct Single<'a, T> {
 
 macro_rules! compile {
     ($elem:ty) => {
-        impl Compiled for $elem {
-            fn row_sums(pair: Pair<'_, Self>, row_length: usize, out: &mut [Self]) {
+        impl Compiled<$elem> for $elem {
+            fn row_sums(pair: Pair<'_, $elem>, row_length: usize, out: &mut [$elem]) {
                 pair.run::<Forward, _>(Totals { row_length, out });
             }
-            fn cross_entropy(pair: Pair<'_, Self>, row_length: usize, out: &mut [Self]) {
-                pair.run::<CrossEntropy, _>(Totals { row_length, out });
+            fn sum(pair: Pair<'_, $elem>) -> $elem {
+                let row_length = pair.target.values().len().max(1);
+                let mut out = [0.0];
+                Self::row_sums(pair, row_length, &mut out);
+                out[0]
             }
-            fn entropy(of: Single<'_, Self>, row_length: usize, out: &mut [Self]) {
-                of.run::<Entropy, _>(Totals { row_length, out });
+            fn cross_entropy(pair: Pair<'_, $elem>) -> $elem {
+                let row_length = pair.target.values().len().max(1);
+                let mut out = [0.0];
+                pair.run::<CrossEntropy, _>(Totals { row_length, out: &mut out });
+                out[0]
             }
-            fn mass(of: Single<'_, Self>, row_length: usize, out: &mut [Self]) {
-                of.run::<Mass, _>(Totals { row_length, out });
+            fn entropy(of: Single<'_, $elem>) -> $elem {
+                let row_length = of.values.values().len().max(1);
+                let mut out = [0.0];
+                of.run::<Entropy, _>(Totals { row_length, out: &mut out });
+                out[0]
             }
-            fn pointwise(pair: Pair<'_, Self>, out: &mut [Self]) {
+            fn mass(of: Single<'_, $elem>) -> $elem {
+                let row_length = of.values.values().len().max(1);
+                let mut out = [0.0];
+                of.run::<Mass, _>(Totals { row_length, out: &mut out });
+                out[0]
+            }
+            fn pointwise(pair: Pair<'_, $elem>, out: &mut [$elem]) {
                 let row_length = out.len().max(1);
-                pair.run::<Forward, _>(Each { row_length, factors: Factors::PerRow(&[]), out });
+                pair.run::<Forward, _>(Each { row_length, factors: Factors::Uniform(1.0), out });
             }
             fn grad_input(
-                pair: Pair<'_, Self>,
+                pair: Pair<'_, $elem>,
                 row_length: usize,
-                factors: Factors<'_, Self>,
-                out: &mut [Self],
+                factors: Factors<'_, $elem>,
+                out: &mut [$elem],
             ) {
                 pair.run::<InputGrad, _>(Each { row_length, factors, out });
             }
             fn grad_target(
-                pair: Pair<'_, Self>,
+                pair: Pair<'_, $elem>,
                 row_length: usize,
-                factors: Factors<'_, Self>,
-                out: &mut [Self],
+                factors: Factors<'_, $elem>,
+                out: &mut [$elem],
             ) {
                 pair.run::<TargetGrad, _>(Each { row_length, factors, out });
             }
-            fn log_softmax(backend: Backend, logits: &[Self], classes: usize, out: &mut [Self]) {
+            fn log_softmax(backend: Backend, logits: &[$elem], classes: usize, out: &mut [$elem]) {
                 backend.run(LogSoftmax { logits, classes, out });
             }
-            fn softmax(backend: Backend, logits: &[Self], classes: usize, out: &mut [Self]) {
+            fn softmax(backend: Backend, logits: &[$elem], classes: usize, out: &mut [$elem]) {
                 backend.run(Softmax { logits, classes, out });
+            }
+            fn per(total: $elem, count: usize) -> $elem {
+                total / count as $elem
+            }
+            fn zero() -> $elem {
+                0.0
             }
         }
     };
@@ -97,7 +124,7 @@ macro_rules! compile {
 compile!(f32);
 compile!(f64);
 
-impl<T: Element> Pair<'_, T> {
+impl<T: Float> Pair<'_, T> {
     /// The one place where the four pairs are told apart.
     #[inline(always)]
     fn run<F: Family, O: Operation<T>>(self, operation: O) {
@@ -119,7 +146,7 @@ impl<T: Element> Pair<'_, T> {
     }
 }
 
-impl<T: Element> Single<'_, T> {
+impl<T: Float> Single<'_, T> {
     #[inline(always)]
     fn run<F: Family, O: Operation<T>>(self, operation: O) {
         match self.values {
@@ -134,7 +161,7 @@ impl<T: Element> Single<'_, T> {
 }
 
 /// What to do with a formula, once it is known which.
-trait Operation<T: Element> {
+trait Operation<T: Float> {
     fn run<F: Formula<T>>(self, backend: Backend, formula: F, x: &[T], t: &[T]);
 }
 
@@ -144,7 +171,7 @@ struct Totals<'a, T> {
     out: &'a mut [T],
 }
 
-impl<T: Element> Operation<T> for Totals<'_, T> {
+impl<T: Float> Operation<T> for Totals<'_, T> {
     #[inline(always)]
     fn run<F: Formula<T>>(self, backend: Backend, formula: F, x: &[T], t: &[T]) {
         let Totals { row_length, out } = self;
@@ -159,7 +186,7 @@ struct Each<'a, T> {
     out: &'a mut [T],
 }
 
-impl<T: Element> Operation<T> for Each<'_, T> {
+impl<T: Float> Operation<T> for Each<'_, T> {
     #[inline(always)]
     fn run<F: Formula<T>>(self, backend: Backend, formula: F, x: &[T], t: &[T]) {
         let Each { row_length, factors, out } = self;

@@ -2,65 +2,56 @@
 
 use core::marker::PhantomData;
 
-use crate::lanes::{Element, Float, Lanes};
+use crate::lanes::{Arithmetic, Float, Lanes};
 use crate::math::{exp, ln, ln_minus};
 use crate::sum::GROUP;
 
 /// A function of one element. `ANY` is as in [`crate::math`]: without it, `x` and `t` are
 /// known to be usual.
-pub(crate) trait Formula<T: Element>: Copy {
-    /// Whether these elements can be given to `value::<L, false>`.
+pub(crate) trait Formula<T: Float>: Copy {
+    /// Whether these elements can be given to `value::<_, false>`.
     fn usual<L: Lanes<Elem = T>>(self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool;
 
     /// Its value.
-    fn value<L: Lanes<Elem = T>, const ANY: bool>(
+    fn value<A: Arithmetic<Elem = T>, const ANY: bool>(
         self,
-        l: L,
-        x: L::Vec,
-        t: L::Vec,
-        g: L::Vec,
-    ) -> L::Vec;
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+        g: A::Vec,
+    ) -> A::Vec;
 
     /// An input and a target whose value is +0.
     fn fill(self) -> (T, T);
-
-    /// The values of a group.
-    #[inline(always)]
-    fn values<L: Lanes<Elem = T>, const ANY: bool>(
-        self,
-        l: L,
-        [x0, x1, x2, x3]: [L::Vec; GROUP],
-        [t0, t1, t2, t3]: [L::Vec; GROUP],
-        [g0, g1, g2, g3]: [L::Vec; GROUP],
-    ) -> [L::Vec; GROUP] {
-        [
-            self.value::<L, ANY>(l, x0, t0, g0),
-            self.value::<L, ANY>(l, x1, t1, g1),
-            self.value::<L, ANY>(l, x2, t2, g2),
-            self.value::<L, ANY>(l, x3, t3, g3),
-        ]
-    }
 }
 
 /// What the input numbers are.
 pub(crate) trait InputForm: Copy {
     fn usual<L: Lanes>(l: L, x: [L::Vec; GROUP]) -> bool;
     /// `ln q`.
-    fn ln_q<L: Lanes, const ANY: bool>(l: L, x: L::Vec) -> L::Vec;
+    fn ln_q<A: Arithmetic, const ANY: bool>(a: A, x: A::Vec) -> A::Vec;
+    /// `ln p − ln q`: exactly 0 where both are given in the same form and are equal.
+    fn ln_ratio<A: Arithmetic, R: TargetForm, const ANY: bool>(
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+    ) -> A::Vec;
     /// The derivative of `−p·ln q` by the input, times `g`.
-    fn grad<L: Lanes>(l: L, p: L::Vec, x: L::Vec, g: L::Vec) -> L::Vec;
+    fn grad<A: Arithmetic>(a: A, p: A::Vec, x: A::Vec, g: A::Vec) -> A::Vec;
 }
 
 /// What the target numbers are.
 pub(crate) trait TargetForm: Copy {
     fn usual<L: Lanes>(l: L, t: [L::Vec; GROUP]) -> bool;
-    fn p<L: Lanes, const ANY: bool>(l: L, t: L::Vec) -> L::Vec;
+    fn p<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec) -> A::Vec;
+    /// `ln p`.
+    fn ln_p<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec) -> A::Vec;
     /// `ln p − y`.
-    fn ln_p_minus<L: Lanes, const ANY: bool>(l: L, t: L::Vec, y: L::Vec) -> L::Vec;
+    fn ln_p_minus<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec, y: A::Vec) -> A::Vec;
     /// The derivative of `p·(ln p − y)` by the target, from `difference = ln p − y`.
-    fn grad<L: Lanes>(l: L, p: L::Vec, difference: L::Vec) -> L::Vec;
+    fn grad<A: Arithmetic>(a: A, p: A::Vec, difference: A::Vec) -> A::Vec;
     /// A target of probability zero.
-    fn zero<T: Element>() -> T;
+    fn zero<T: Float>() -> T;
 }
 
 /// Probabilities.
@@ -77,12 +68,20 @@ impl InputForm for LnProbs {
         true
     }
     #[inline(always)]
-    fn ln_q<L: Lanes, const ANY: bool>(_: L, x: L::Vec) -> L::Vec {
+    fn ln_q<A: Arithmetic, const ANY: bool>(_: A, x: A::Vec) -> A::Vec {
         x
     }
     #[inline(always)]
-    fn grad<L: Lanes>(l: L, p: L::Vec, _: L::Vec, g: L::Vec) -> L::Vec {
-        l.mul(negative(l, p), g)
+    fn ln_ratio<A: Arithmetic, R: TargetForm, const ANY: bool>(
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+    ) -> A::Vec {
+        R::ln_p_minus::<A, ANY>(a, t, x)
+    }
+    #[inline(always)]
+    fn grad<A: Arithmetic>(a: A, p: A::Vec, _: A::Vec, g: A::Vec) -> A::Vec {
+        a.mul(negative(a, p), g)
     }
 }
 
@@ -92,12 +91,20 @@ impl InputForm for Probs {
         l.all_positive_normal(x)
     }
     #[inline(always)]
-    fn ln_q<L: Lanes, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
-        ln::<L, ANY>(l, x)
+    fn ln_q<A: Arithmetic, const ANY: bool>(a: A, x: A::Vec) -> A::Vec {
+        ln::<A, ANY>(a, x)
     }
     #[inline(always)]
-    fn grad<L: Lanes>(l: L, p: L::Vec, x: L::Vec, g: L::Vec) -> L::Vec {
-        l.mul(l.div(negative(l, p), x), g)
+    fn ln_ratio<A: Arithmetic, R: TargetForm, const ANY: bool>(
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+    ) -> A::Vec {
+        a.sub(R::ln_p::<A, ANY>(a, t), ln::<A, ANY>(a, x))
+    }
+    #[inline(always)]
+    fn grad<A: Arithmetic>(a: A, p: A::Vec, x: A::Vec, g: A::Vec) -> A::Vec {
+        a.mul(a.div(negative(a, p), x), g)
     }
 }
 
@@ -107,19 +114,23 @@ impl TargetForm for Probs {
         l.all_positive_normal(t)
     }
     #[inline(always)]
-    fn p<L: Lanes, const ANY: bool>(_: L, t: L::Vec) -> L::Vec {
+    fn p<A: Arithmetic, const ANY: bool>(_: A, t: A::Vec) -> A::Vec {
         t
     }
     #[inline(always)]
-    fn ln_p_minus<L: Lanes, const ANY: bool>(l: L, t: L::Vec, y: L::Vec) -> L::Vec {
-        ln_minus::<L, ANY>(l, t, y)
+    fn ln_p<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec) -> A::Vec {
+        ln::<A, ANY>(a, t)
     }
     #[inline(always)]
-    fn grad<L: Lanes>(l: L, _: L::Vec, difference: L::Vec) -> L::Vec {
-        l.add(difference, l.splat(L::Elem::ONE))
+    fn ln_p_minus<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec, y: A::Vec) -> A::Vec {
+        ln_minus::<A, ANY>(a, t, y)
     }
     #[inline(always)]
-    fn zero<T: Element>() -> T {
+    fn grad<A: Arithmetic>(a: A, _: A::Vec, difference: A::Vec) -> A::Vec {
+        a.add(difference, a.splat(A::Elem::ONE))
+    }
+    #[inline(always)]
+    fn zero<T: Float>() -> T {
         T::ZERO
     }
 }
@@ -130,43 +141,44 @@ impl TargetForm for LnProbs {
         l.all_usual_exponents(t)
     }
     #[inline(always)]
-    fn p<L: Lanes, const ANY: bool>(l: L, t: L::Vec) -> L::Vec {
-        exp::<L, ANY>(l, t)
+    fn p<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec) -> A::Vec {
+        exp::<A, ANY>(a, t)
     }
     #[inline(always)]
-    fn ln_p_minus<L: Lanes, const ANY: bool>(l: L, t: L::Vec, y: L::Vec) -> L::Vec {
-        l.sub(t, y)
+    fn ln_p<A: Arithmetic, const ANY: bool>(_: A, t: A::Vec) -> A::Vec {
+        t
     }
     #[inline(always)]
-    fn grad<L: Lanes>(l: L, p: L::Vec, difference: L::Vec) -> L::Vec {
-        l.mul(p, l.add(difference, l.splat(L::Elem::ONE)))
+    fn ln_p_minus<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec, y: A::Vec) -> A::Vec {
+        a.sub(t, y)
     }
     #[inline(always)]
-    fn zero<T: Element>() -> T {
+    fn grad<A: Arithmetic>(a: A, p: A::Vec, difference: A::Vec) -> A::Vec {
+        a.mul(p, a.add(difference, a.splat(A::Elem::ONE)))
+    }
+    #[inline(always)]
+    fn zero<T: Float>() -> T {
         T::NEG_INFINITY
     }
 }
 
 #[inline(always)]
-fn negative<L: Lanes>(l: L, v: L::Vec) -> L::Vec {
-    l.sub(l.splat(L::Elem::ZERO), v)
+fn negative<A: Arithmetic>(a: A, v: A::Vec) -> A::Vec {
+    a.sub(a.splat(A::Elem::ZERO), v)
 }
 
 /// A formula for every pair of forms.
 pub(crate) trait Family: Copy {
-    /// As [`Formula::usual`].
-    fn usual<L: Lanes, I: InputForm, R: TargetForm>(
-        l: L,
-        x: [L::Vec; GROUP],
-        t: [L::Vec; GROUP],
-    ) -> bool;
-    /// As [`Formula::value`].
-    fn value<L: Lanes, I: InputForm, R: TargetForm, const ANY: bool>(
-        l: L,
-        x: L::Vec,
-        t: L::Vec,
-        g: L::Vec,
-    ) -> L::Vec;
+    /// Whether the input matters to [`Formula::usual`].
+    const READS_INPUT: bool;
+
+    /// As [`Formula::value`], where the target probability is not zero.
+    fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+        g: A::Vec,
+    ) -> A::Vec;
 }
 
 /// The member of a family for an input form and a target form.
@@ -185,24 +197,24 @@ impl<F, I, R> Clone for Of<F, I, R> {
 
 impl<F, I, R> Copy for Of<F, I, R> {}
 
-impl<T: Element, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R> {
+impl<T: Float, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R> {
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool {
-        F::usual::<L, I, R>(l, x, t)
+        (!F::READS_INPUT || I::usual(l, x)) && R::usual(l, t)
     }
     #[inline(always)]
-    fn value<L: Lanes<Elem = T>, const ANY: bool>(
+    fn value<A: Arithmetic<Elem = T>, const ANY: bool>(
         self,
-        l: L,
-        x: L::Vec,
-        t: L::Vec,
-        g: L::Vec,
-    ) -> L::Vec {
-        let value = F::value::<L, I, R, ANY>(l, x, t, g);
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+        g: A::Vec,
+    ) -> A::Vec {
+        let value = F::value::<A, I, R, ANY>(a, x, t, g);
         if ANY {
             // Without target probability an element takes no part.
-            let zero = l.splat(T::ZERO);
-            l.select(l.equal(R::p::<L, ANY>(l, t), zero), zero, value)
+            let zero = a.splat(T::ZERO);
+            a.select(a.equal(R::p::<A, ANY>(a, t), zero), zero, value)
         } else {
             value
         }
@@ -218,23 +230,16 @@ impl<T: Element, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I,
 pub(crate) struct Forward;
 
 impl Family for Forward {
+    const READS_INPUT: bool = true;
+
     #[inline(always)]
-    fn usual<L: Lanes, I: InputForm, R: TargetForm>(
-        l: L,
-        x: [L::Vec; GROUP],
-        t: [L::Vec; GROUP],
-    ) -> bool {
-        I::usual(l, x) && R::usual(l, t)
-    }
-    #[inline(always)]
-    fn value<L: Lanes, I: InputForm, R: TargetForm, const ANY: bool>(
-        l: L,
-        x: L::Vec,
-        t: L::Vec,
-        _: L::Vec,
-    ) -> L::Vec {
-        let difference = R::ln_p_minus::<L, ANY>(l, t, I::ln_q::<L, ANY>(l, x));
-        l.mul(R::p::<L, ANY>(l, t), difference)
+    fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+        _: A::Vec,
+    ) -> A::Vec {
+        a.mul(R::p::<A, ANY>(a, t), I::ln_ratio::<A, R, ANY>(a, x, t))
     }
 }
 
@@ -243,22 +248,16 @@ impl Family for Forward {
 pub(crate) struct InputGrad;
 
 impl Family for InputGrad {
+    const READS_INPUT: bool = false;
+
     #[inline(always)]
-    fn usual<L: Lanes, I: InputForm, R: TargetForm>(
-        l: L,
-        _: [L::Vec; GROUP],
-        t: [L::Vec; GROUP],
-    ) -> bool {
-        R::usual(l, t)
-    }
-    #[inline(always)]
-    fn value<L: Lanes, I: InputForm, R: TargetForm, const ANY: bool>(
-        l: L,
-        x: L::Vec,
-        t: L::Vec,
-        g: L::Vec,
-    ) -> L::Vec {
-        I::grad(l, R::p::<L, ANY>(l, t), x, g)
+    fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+        g: A::Vec,
+    ) -> A::Vec {
+        I::grad(a, R::p::<A, ANY>(a, t), x, g)
     }
 }
 
@@ -267,23 +266,17 @@ impl Family for InputGrad {
 pub(crate) struct TargetGrad;
 
 impl Family for TargetGrad {
+    const READS_INPUT: bool = true;
+
     #[inline(always)]
-    fn usual<L: Lanes, I: InputForm, R: TargetForm>(
-        l: L,
-        x: [L::Vec; GROUP],
-        t: [L::Vec; GROUP],
-    ) -> bool {
-        I::usual(l, x) && R::usual(l, t)
-    }
-    #[inline(always)]
-    fn value<L: Lanes, I: InputForm, R: TargetForm, const ANY: bool>(
-        l: L,
-        x: L::Vec,
-        t: L::Vec,
-        g: L::Vec,
-    ) -> L::Vec {
-        let difference = R::ln_p_minus::<L, ANY>(l, t, I::ln_q::<L, ANY>(l, x));
-        l.mul(R::grad(l, R::p::<L, ANY>(l, t), difference), g)
+    fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+        g: A::Vec,
+    ) -> A::Vec {
+        let ln_ratio = I::ln_ratio::<A, R, ANY>(a, x, t);
+        a.mul(R::grad(a, R::p::<A, ANY>(a, t), ln_ratio), g)
     }
 }
 
@@ -292,23 +285,16 @@ impl Family for TargetGrad {
 pub(crate) struct Entropy;
 
 impl Family for Entropy {
+    const READS_INPUT: bool = false;
+
     #[inline(always)]
-    fn usual<L: Lanes, I: InputForm, R: TargetForm>(
-        l: L,
-        _: [L::Vec; GROUP],
-        t: [L::Vec; GROUP],
-    ) -> bool {
-        R::usual(l, t)
-    }
-    #[inline(always)]
-    fn value<L: Lanes, I: InputForm, R: TargetForm, const ANY: bool>(
-        l: L,
-        _: L::Vec,
-        t: L::Vec,
-        _: L::Vec,
-    ) -> L::Vec {
-        let ln_p = R::ln_p_minus::<L, ANY>(l, t, l.splat(L::Elem::ZERO));
-        l.mul(negative(l, R::p::<L, ANY>(l, t)), ln_p)
+    fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
+        a: A,
+        _: A::Vec,
+        t: A::Vec,
+        _: A::Vec,
+    ) -> A::Vec {
+        a.mul(negative(a, R::p::<A, ANY>(a, t)), R::ln_p::<A, ANY>(a, t))
     }
 }
 
@@ -317,22 +303,16 @@ impl Family for Entropy {
 pub(crate) struct CrossEntropy;
 
 impl Family for CrossEntropy {
+    const READS_INPUT: bool = true;
+
     #[inline(always)]
-    fn usual<L: Lanes, I: InputForm, R: TargetForm>(
-        l: L,
-        x: [L::Vec; GROUP],
-        t: [L::Vec; GROUP],
-    ) -> bool {
-        I::usual(l, x) && R::usual(l, t)
-    }
-    #[inline(always)]
-    fn value<L: Lanes, I: InputForm, R: TargetForm, const ANY: bool>(
-        l: L,
-        x: L::Vec,
-        t: L::Vec,
-        _: L::Vec,
-    ) -> L::Vec {
-        l.mul(negative(l, R::p::<L, ANY>(l, t)), I::ln_q::<L, ANY>(l, x))
+    fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+        _: A::Vec,
+    ) -> A::Vec {
+        a.mul(negative(a, R::p::<A, ANY>(a, t)), I::ln_q::<A, ANY>(a, x))
     }
 }
 
@@ -341,21 +321,15 @@ impl Family for CrossEntropy {
 pub(crate) struct Mass;
 
 impl Family for Mass {
+    const READS_INPUT: bool = false;
+
     #[inline(always)]
-    fn usual<L: Lanes, I: InputForm, R: TargetForm>(
-        l: L,
-        _: [L::Vec; GROUP],
-        t: [L::Vec; GROUP],
-    ) -> bool {
-        R::usual(l, t)
-    }
-    #[inline(always)]
-    fn value<L: Lanes, I: InputForm, R: TargetForm, const ANY: bool>(
-        l: L,
-        _: L::Vec,
-        t: L::Vec,
-        _: L::Vec,
-    ) -> L::Vec {
-        R::p::<L, ANY>(l, t)
+    fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
+        a: A,
+        _: A::Vec,
+        t: A::Vec,
+        _: A::Vec,
+    ) -> A::Vec {
+        R::p::<A, ANY>(a, t)
     }
 }

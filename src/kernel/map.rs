@@ -1,7 +1,7 @@
 //! A formula written element by element.
 
 use super::{Formula, Kernel};
-use crate::lanes::{Element, Float, Lanes};
+use crate::lanes::{Float, Four, Lanes};
 use crate::sum::GROUP;
 
 /// A formula over slices of one length, in rows of `row_length > 0` elements.
@@ -17,13 +17,15 @@ pub(crate) struct Map<'a, T, F> {
 /// The upstream gradient.
 #[derive(Clone, Copy)]
 pub enum Factors<'a, T> {
+    /// One factor for all.
+    Uniform(T),
     /// A factor for each row.
     PerRow(&'a [T]),
     /// A factor for each element; there is one row.
     PerElement(&'a [T]),
 }
 
-impl<T: Element, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
+impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
     type Output = ();
 
     #[inline(always)]
@@ -32,6 +34,7 @@ impl<T: Element, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
         let rows = x.chunks(row_length).zip(t.chunks(row_length));
         for (index, (out, (x, t))) in out.chunks_mut(row_length).zip(rows).enumerate() {
             let (same, each) = match factors {
+                Factors::Uniform(factor) => (factor, &[][..]),
                 Factors::PerRow(rows) => (rows.get(index).copied().unwrap_or(T::ZERO), &[][..]),
                 Factors::PerElement(each) => (T::ZERO, each),
             };
@@ -64,7 +67,7 @@ pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
             && formula.usual(l, x, t)
         {
             let g = group(l, each).unwrap_or([same; GROUP]);
-            let values = formula.values::<L, false>(l, x, t, g);
+            let values = formula.value::<Four<L>, false>(Four(l), x, t, g);
             let [va, vb, vc, vd] = values;
             [*a, *b, *c, *d] = [l.store(va), l.store(vb), l.store(vc), l.store(vd)];
             continue;

@@ -5,7 +5,7 @@
 
 use super::map::map;
 use super::{Formula, Kernel};
-use crate::lanes::{Element, Float, Lanes, virtual_lanes};
+use crate::lanes::{Arithmetic, Float, Lanes, virtual_lanes};
 use crate::math::{exp, ln};
 use crate::sum::{GROUP, sum};
 
@@ -16,7 +16,7 @@ pub(crate) struct LogSoftmax<'a, T> {
     pub(crate) out: &'a mut [T],
 }
 
-impl<T: Element> Kernel<T> for LogSoftmax<'_, T> {
+impl<T: Float> Kernel<T> for LogSoftmax<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -38,7 +38,7 @@ pub(crate) struct Softmax<'a, T> {
     pub(crate) out: &'a mut [T],
 }
 
-impl<T: Element> Kernel<T> for Softmax<'_, T> {
+impl<T: Float> Kernel<T> for Softmax<'_, T> {
     type Output = ();
 
     #[inline(always)]
@@ -72,7 +72,7 @@ struct LnShare<T> {
     ln_mass: T,
 }
 
-impl<T: Element> Formula<T> for Exp<T> {
+impl<T: Float> Formula<T> for Exp<T> {
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, l: L, _: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool {
         let largest = l.splat(self.largest);
@@ -84,14 +84,14 @@ impl<T: Element> Formula<T> for Exp<T> {
         ])
     }
     #[inline(always)]
-    fn value<L: Lanes<Elem = T>, const ANY: bool>(
+    fn value<A: Arithmetic<Elem = T>, const ANY: bool>(
         self,
-        l: L,
-        _: L::Vec,
-        t: L::Vec,
-        _: L::Vec,
-    ) -> L::Vec {
-        exp::<L, ANY>(l, l.sub(t, l.splat(self.largest)))
+        a: A,
+        _: A::Vec,
+        t: A::Vec,
+        _: A::Vec,
+    ) -> A::Vec {
+        exp::<A, ANY>(a, a.sub(t, a.splat(self.largest)))
     }
     #[inline(always)]
     fn fill(self) -> (T, T) {
@@ -99,21 +99,21 @@ impl<T: Element> Formula<T> for Exp<T> {
     }
 }
 
-impl<T: Element> Formula<T> for Share<T> {
+impl<T: Float> Formula<T> for Share<T> {
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool {
         Exp { largest: self.largest }.usual(l, x, t)
     }
     #[inline(always)]
-    fn value<L: Lanes<Elem = T>, const ANY: bool>(
+    fn value<A: Arithmetic<Elem = T>, const ANY: bool>(
         self,
-        l: L,
-        _: L::Vec,
-        t: L::Vec,
-        _: L::Vec,
-    ) -> L::Vec {
-        let above_zero = exp::<L, ANY>(l, l.sub(t, l.splat(self.largest)));
-        l.div(above_zero, l.splat(self.mass))
+        a: A,
+        _: A::Vec,
+        t: A::Vec,
+        _: A::Vec,
+    ) -> A::Vec {
+        let above_zero = exp::<A, ANY>(a, a.sub(t, a.splat(self.largest)));
+        a.div(above_zero, a.splat(self.mass))
     }
     #[inline(always)]
     fn fill(self) -> (T, T) {
@@ -121,20 +121,20 @@ impl<T: Element> Formula<T> for Share<T> {
     }
 }
 
-impl<T: Element> Formula<T> for LnShare<T> {
+impl<T: Float> Formula<T> for LnShare<T> {
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, _: L, _: [L::Vec; GROUP], _: [L::Vec; GROUP]) -> bool {
         true
     }
     #[inline(always)]
-    fn value<L: Lanes<Elem = T>, const ANY: bool>(
+    fn value<A: Arithmetic<Elem = T>, const ANY: bool>(
         self,
-        l: L,
-        _: L::Vec,
-        t: L::Vec,
-        _: L::Vec,
-    ) -> L::Vec {
-        l.sub(l.sub(t, l.splat(self.largest)), l.splat(self.ln_mass))
+        a: A,
+        _: A::Vec,
+        t: A::Vec,
+        _: A::Vec,
+    ) -> A::Vec {
+        a.sub(a.sub(t, a.splat(self.largest)), a.splat(self.ln_mass))
     }
     #[inline(always)]
     fn fill(self) -> (T, T) {

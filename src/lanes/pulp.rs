@@ -6,7 +6,7 @@ use super::scalar::{
     EXPONENT_F32, EXPONENT_F64, MAGNITUDE_F32, MAGNITUDE_F64, NORMAL_F32, NORMAL_F64,
     NORMAL_SPAN_F32, NORMAL_SPAN_F64, ROUND_F32, ROUND_F64, SPLIT_F32, SPLIT_F64,
 };
-use super::{Element, Lanes};
+use super::{Arithmetic, Float, Lanes};
 use crate::kernel::Kernel;
 use crate::math::ExpConstants;
 
@@ -145,13 +145,13 @@ impl Token for pulp::aarch64::Neon {
 
 /// Runs a kernel on a token's instruction set.
 #[inline(always)]
-pub(crate) fn run<T: Element, S: Token, K: Kernel<T>>(token: S, kernel: K) -> K::Output {
+pub(crate) fn run<T: Float, S: Token, K: Kernel<T>>(token: S, kernel: K) -> K::Output {
     struct Call<T, S, K> {
         token: S,
         kernel: K,
         element: core::marker::PhantomData<T>,
     }
-    impl<T: Element, S: Token, K: Kernel<T>> NullaryFnOnce for Call<T, S, K> {
+    impl<T: Float, S: Token, K: Kernel<T>> NullaryFnOnce for Call<T, S, K> {
         type Output = K::Output;
 
         #[inline(always)]
@@ -173,14 +173,53 @@ pub(crate) struct F64<S>(pub(crate) S);
 /// The operations that differ between the two types only in their names.
 macro_rules! same_but_for_names {
     (
-        $elem:ty, $vec:ident, $mask:ident, $count:ident, $lane_numbers:ident,
+        $lanes:ident, $elem:ty, $vec:ident, $mask:ident, $count:ident, $lane_numbers:ident,
         $as_simd:ident, $as_mut_simd:ident, $partial_load:ident, $partial_store:ident,
         $splat:ident, $rotate:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
-        $less:ident, $equal:ident, $select:ident
+        $less:ident, $equal:ident, $select:ident;
+        arithmetic { $($arithmetic:tt)* } lanes { $($own:tt)* }
     ) => {
+        impl<S: Token> Arithmetic for $lanes<S> {
         type Elem = $elem;
         type Vec = S::$vec;
         type Mask = S::$mask;
+
+        #[inline(always)]
+        fn splat(self, x: $elem) -> S::$vec {
+            self.0.$splat(x)
+        }
+        #[inline(always)]
+        fn add(self, a: S::$vec, b: S::$vec) -> S::$vec {
+            self.0.$add(a, b)
+        }
+        #[inline(always)]
+        fn sub(self, a: S::$vec, b: S::$vec) -> S::$vec {
+            self.0.$sub(a, b)
+        }
+        #[inline(always)]
+        fn mul(self, a: S::$vec, b: S::$vec) -> S::$vec {
+            self.0.$mul(a, b)
+        }
+        #[inline(always)]
+        fn div(self, a: S::$vec, b: S::$vec) -> S::$vec {
+            self.0.$div(a, b)
+        }
+        #[inline(always)]
+        fn less(self, a: S::$vec, b: S::$vec) -> S::$mask {
+            self.0.$less(a, b)
+        }
+        #[inline(always)]
+        fn equal(self, a: S::$vec, b: S::$vec) -> S::$mask {
+            self.0.$equal(a, b)
+        }
+        #[inline(always)]
+        fn select(self, mask: S::$mask, yes: S::$vec, no: S::$vec) -> S::$vec {
+            self.0.$select(mask, yes, no)
+        }
+        $($arithmetic)*
+        }
+
+        impl<S: Token> Lanes for $lanes<S> {
         type Raw = S::$vec;
         type Bank<X: Copy> = S::Bank<X>;
         const COUNT: usize = S::$count;
@@ -222,10 +261,6 @@ macro_rules! same_but_for_names {
             self.0.$partial_store(part, v);
         }
         #[inline(always)]
-        fn splat(self, x: $elem) -> S::$vec {
-            self.0.$splat(x)
-        }
-        #[inline(always)]
         fn first(self, v: S::$vec) -> $elem {
             pulp::cast_lossy(v)
         }
@@ -233,33 +268,7 @@ macro_rules! same_but_for_names {
         fn rotate(self, v: S::$vec, by: usize) -> S::$vec {
             self.0.$rotate(v, by)
         }
-        #[inline(always)]
-        fn add(self, a: S::$vec, b: S::$vec) -> S::$vec {
-            self.0.$add(a, b)
-        }
-        #[inline(always)]
-        fn sub(self, a: S::$vec, b: S::$vec) -> S::$vec {
-            self.0.$sub(a, b)
-        }
-        #[inline(always)]
-        fn mul(self, a: S::$vec, b: S::$vec) -> S::$vec {
-            self.0.$mul(a, b)
-        }
-        #[inline(always)]
-        fn div(self, a: S::$vec, b: S::$vec) -> S::$vec {
-            self.0.$div(a, b)
-        }
-        #[inline(always)]
-        fn less(self, a: S::$vec, b: S::$vec) -> S::$mask {
-            self.0.$less(a, b)
-        }
-        #[inline(always)]
-        fn equal(self, a: S::$vec, b: S::$vec) -> S::$mask {
-            self.0.$equal(a, b)
-        }
-        #[inline(always)]
-        fn select(self, mask: S::$mask, yes: S::$vec, no: S::$vec) -> S::$vec {
-            self.0.$select(mask, yes, no)
+        $($own)*
         }
     };
 }
@@ -268,8 +277,8 @@ const LANE_NUMBERS_F32: [f32; 16] =
     [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
 const LANE_NUMBERS_F64: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
 
-impl<S: Token> Lanes for F32<S> {
-    same_but_for_names!(
+same_but_for_names! {
+    F32,
         f32,
         f32s,
         m32s,
@@ -287,9 +296,26 @@ impl<S: Token> Lanes for F32<S> {
         div_f32s,
         less_than_f32s,
         equal_f32s,
-        select_f32s
-    );
-
+        select_f32s;
+    arithmetic {
+    #[inline(always)]
+    fn round_pow2(self, x: S::f32s) -> (S::f32s, S::f32s) {
+        let s = self.0;
+        let shifted = s.add_f32s(x, s.splat_f32s(ROUND_F32));
+        let power = s.shift_to_exponent_u32s(s.transmute_u32s_f32s(shifted));
+        (s.sub_f32s(shifted, s.splat_f32s(ROUND_F32)), s.transmute_f32s_u32s(power))
+    }
+    #[inline(always)]
+    fn split(self, x: S::f32s) -> (S::f32s, S::f32s) {
+        let s = self.0;
+        let bits = s.transmute_u32s_f32s(x);
+        let above = s.sub_u32s(bits, s.splat_u32s(SPLIT_F32));
+        let exponent = s.and_u32s(above, s.splat_u32s(EXPONENT_F32));
+        let mantissa = s.sub_u32s(bits, exponent);
+        (s.transmute_f32s_u32s(mantissa), s.to_f32s(exponent))
+    }
+    }
+    lanes {
     #[inline(always)]
     fn all_positive_normal(self, group: [S::f32s; 4]) -> bool {
         let s = self.0;
@@ -312,26 +338,11 @@ impl<S: Token> Lanes for F32<S> {
         let limit = s.splat_u32s(f32::USUAL.to_bits() - 1);
         s.none(s.greater_than_u32s(highest, limit))
     }
-    #[inline(always)]
-    fn round_pow2(self, x: S::f32s) -> (S::f32s, S::f32s) {
-        let s = self.0;
-        let shifted = s.add_f32s(x, s.splat_f32s(ROUND_F32));
-        let power = s.shift_to_exponent_u32s(s.transmute_u32s_f32s(shifted));
-        (s.sub_f32s(shifted, s.splat_f32s(ROUND_F32)), s.transmute_f32s_u32s(power))
-    }
-    #[inline(always)]
-    fn split(self, x: S::f32s) -> (S::f32s, S::f32s) {
-        let s = self.0;
-        let bits = s.transmute_u32s_f32s(x);
-        let above = s.sub_u32s(bits, s.splat_u32s(SPLIT_F32));
-        let exponent = s.and_u32s(above, s.splat_u32s(EXPONENT_F32));
-        let mantissa = s.sub_u32s(bits, exponent);
-        (s.transmute_f32s_u32s(mantissa), s.to_f32s(exponent))
     }
 }
 
-impl<S: Token> Lanes for F64<S> {
-    same_but_for_names!(
+same_but_for_names! {
+    F64,
         f64,
         f64s,
         m64s,
@@ -349,9 +360,26 @@ impl<S: Token> Lanes for F64<S> {
         div_f64s,
         less_than_f64s,
         equal_f64s,
-        select_f64s
-    );
-
+        select_f64s;
+    arithmetic {
+    #[inline(always)]
+    fn round_pow2(self, x: S::f64s) -> (S::f64s, S::f64s) {
+        let s = self.0;
+        let shifted = s.add_f64s(x, s.splat_f64s(ROUND_F64));
+        let power = s.shift_to_exponent_u64s(s.transmute_u64s_f64s(shifted));
+        (s.sub_f64s(shifted, s.splat_f64s(ROUND_F64)), s.transmute_f64s_u64s(power))
+    }
+    #[inline(always)]
+    fn split(self, x: S::f64s) -> (S::f64s, S::f64s) {
+        let s = self.0;
+        let bits = s.transmute_u64s_f64s(x);
+        let above = s.sub_u64s(bits, s.splat_u64s(SPLIT_F64));
+        let exponent = s.and_u64s(above, s.splat_u64s(EXPONENT_F64));
+        let mantissa = s.sub_u64s(bits, exponent);
+        (s.transmute_f64s_u64s(mantissa), s.high_bits_to_f64s(above))
+    }
+    }
+    lanes {
     // The high words tell; the low ones are cleared, as no token compares 64 bits well.
     #[inline(always)]
     fn all_positive_normal(self, group: [S::f64s; 4]) -> bool {
@@ -378,21 +406,6 @@ impl<S: Token> Lanes for F64<S> {
         let limit: S::u32s = cast(s.splat_u64s(f64::USUAL.to_bits() - (1 << 32)));
         s.none(s.greater_than_u32s(highest, limit))
     }
-    #[inline(always)]
-    fn round_pow2(self, x: S::f64s) -> (S::f64s, S::f64s) {
-        let s = self.0;
-        let shifted = s.add_f64s(x, s.splat_f64s(ROUND_F64));
-        let power = s.shift_to_exponent_u64s(s.transmute_u64s_f64s(shifted));
-        (s.sub_f64s(shifted, s.splat_f64s(ROUND_F64)), s.transmute_f64s_u64s(power))
-    }
-    #[inline(always)]
-    fn split(self, x: S::f64s) -> (S::f64s, S::f64s) {
-        let s = self.0;
-        let bits = s.transmute_u64s_f64s(x);
-        let above = s.sub_u64s(bits, s.splat_u64s(SPLIT_F64));
-        let exponent = s.and_u64s(above, s.splat_u64s(EXPONENT_F64));
-        let mantissa = s.sub_u64s(bits, exponent);
-        (s.transmute_f64s_u64s(mantissa), s.high_bits_to_f64s(above))
     }
 }
 

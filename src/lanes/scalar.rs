@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use super::{Element, Float, Lanes};
+use super::{Arithmetic, Float, Lanes};
 use crate::math::ExpConstants;
 
 /// The back-end without vectors.
@@ -13,10 +13,54 @@ impl<T> Scalar<T> {
     pub(crate) const NEW: Self = Scalar(PhantomData);
 }
 
-impl<T: Element> Lanes for Scalar<T> {
+impl<T: Float> Arithmetic for Scalar<T> {
     type Elem = T;
     type Vec = T;
     type Mask = bool;
+
+    #[inline(always)]
+    fn splat(self, x: T) -> T {
+        x
+    }
+    #[inline(always)]
+    fn add(self, a: T, b: T) -> T {
+        a + b
+    }
+    #[inline(always)]
+    fn sub(self, a: T, b: T) -> T {
+        a - b
+    }
+    #[inline(always)]
+    fn mul(self, a: T, b: T) -> T {
+        a * b
+    }
+    #[inline(always)]
+    fn div(self, a: T, b: T) -> T {
+        a / b
+    }
+    #[inline(always)]
+    fn less(self, a: T, b: T) -> bool {
+        a < b
+    }
+    #[inline(always)]
+    fn equal(self, a: T, b: T) -> bool {
+        a == b
+    }
+    #[inline(always)]
+    fn select(self, mask: bool, yes: T, no: T) -> T {
+        if mask { yes } else { no }
+    }
+    #[inline(always)]
+    fn round_pow2(self, x: T) -> (T, T) {
+        x.round_pow2()
+    }
+    #[inline(always)]
+    fn split(self, x: T) -> (T, T) {
+        x.split()
+    }
+}
+
+impl<T: Float> Lanes for Scalar<T> {
     type Raw = T;
     type Bank<X: Copy> = T::Bank<X>;
     const COUNT: usize = 1;
@@ -48,44 +92,12 @@ impl<T: Element> Lanes for Scalar<T> {
     #[inline(always)]
     fn store_tail(self, _: &mut [T], _: T) {}
     #[inline(always)]
-    fn splat(self, x: T) -> T {
-        x
-    }
-    #[inline(always)]
     fn first(self, v: T) -> T {
         v
     }
     #[inline(always)]
     fn rotate(self, v: T, _: usize) -> T {
         v
-    }
-    #[inline(always)]
-    fn add(self, a: T, b: T) -> T {
-        a + b
-    }
-    #[inline(always)]
-    fn sub(self, a: T, b: T) -> T {
-        a - b
-    }
-    #[inline(always)]
-    fn mul(self, a: T, b: T) -> T {
-        a * b
-    }
-    #[inline(always)]
-    fn div(self, a: T, b: T) -> T {
-        a / b
-    }
-    #[inline(always)]
-    fn less(self, a: T, b: T) -> bool {
-        a < b
-    }
-    #[inline(always)]
-    fn equal(self, a: T, b: T) -> bool {
-        a == b
-    }
-    #[inline(always)]
-    fn select(self, mask: bool, yes: T, no: T) -> T {
-        if mask { yes } else { no }
     }
     #[inline(always)]
     fn all_positive_normal(self, [a, b, c, d]: [T; 4]) -> bool {
@@ -101,14 +113,6 @@ impl<T: Element> Lanes for Scalar<T> {
             && c.is_usual_exponent()
             && d.is_usual_exponent()
     }
-    #[inline(always)]
-    fn round_pow2(self, x: T) -> (T, T) {
-        x.round_pow2()
-    }
-    #[inline(always)]
-    fn split(self, x: T) -> (T, T) {
-        x.split()
-    }
 }
 
 impl Float for f32 {
@@ -123,10 +127,6 @@ impl Float for f32 {
     #[inline(always)]
     fn bank<X: Copy>(x: X) -> [X; 32] {
         [x; 32]
-    }
-    #[inline(always)]
-    fn from_usize(n: usize) -> f32 {
-        n as f32
     }
     #[inline(always)]
     fn from_f64(x: f64) -> f32 {
@@ -185,10 +185,6 @@ impl Float for f64 {
     #[inline(always)]
     fn bank<X: Copy>(x: X) -> [X; 16] {
         [x; 16]
-    }
-    #[inline(always)]
-    fn from_usize(n: usize) -> f64 {
-        n as f64
     }
     #[inline(always)]
     fn from_f64(x: f64) -> f64 {

@@ -2,8 +2,8 @@
 
 use wide::{f32x8, f64x4, i32x8, u32x8, u64x4};
 
-use super::Lanes;
 use super::scalar::{EXPONENT_F32, EXPONENT_F64, ROUND_F32, ROUND_F64, SPLIT_F32, SPLIT_F64};
+use super::{Arithmetic, Lanes};
 use crate::math::ExpConstants;
 
 /// f32, eight at a time.
@@ -16,10 +16,48 @@ pub(crate) struct F64;
 
 /// The operations that differ between the two types only in the type.
 macro_rules! same_but_for_type {
-    ($elem:ty, $vec:ty, $count:literal, $all_between:ident) => {
+    ($lanes:ident, $elem:ty, $vec:ty, $count:literal, $all_between:ident; $($own:tt)*) => {
+        impl Arithmetic for $lanes {
         type Elem = $elem;
         type Vec = $vec;
         type Mask = $vec;
+
+        #[inline(always)]
+        fn splat(self, x: $elem) -> $vec {
+            <$vec>::splat(x)
+        }
+        #[inline(always)]
+        fn add(self, a: $vec, b: $vec) -> $vec {
+            a + b
+        }
+        #[inline(always)]
+        fn sub(self, a: $vec, b: $vec) -> $vec {
+            a - b
+        }
+        #[inline(always)]
+        fn mul(self, a: $vec, b: $vec) -> $vec {
+            a * b
+        }
+        #[inline(always)]
+        fn div(self, a: $vec, b: $vec) -> $vec {
+            a / b
+        }
+        #[inline(always)]
+        fn less(self, a: $vec, b: $vec) -> $vec {
+            a.simd_lt(b)
+        }
+        #[inline(always)]
+        fn equal(self, a: $vec, b: $vec) -> $vec {
+            a.simd_eq(b)
+        }
+        #[inline(always)]
+        fn select(self, mask: $vec, yes: $vec, no: $vec) -> $vec {
+            mask.select(yes, no)
+        }
+        $($own)*
+        }
+
+        impl Lanes for $lanes {
         type Raw = [$elem; $count];
         type Bank<X: Copy> = [X; 4];
         const COUNT: usize = $count;
@@ -59,10 +97,6 @@ macro_rules! same_but_for_type {
             }
         }
         #[inline(always)]
-        fn splat(self, x: $elem) -> $vec {
-            <$vec>::splat(x)
-        }
-        #[inline(always)]
         fn first(self, v: $vec) -> $elem {
             v.to_array()[0]
         }
@@ -71,34 +105,6 @@ macro_rules! same_but_for_type {
             let mut lanes = v.to_array();
             lanes.rotate_left(by);
             <$vec>::new(lanes)
-        }
-        #[inline(always)]
-        fn add(self, a: $vec, b: $vec) -> $vec {
-            a + b
-        }
-        #[inline(always)]
-        fn sub(self, a: $vec, b: $vec) -> $vec {
-            a - b
-        }
-        #[inline(always)]
-        fn mul(self, a: $vec, b: $vec) -> $vec {
-            a * b
-        }
-        #[inline(always)]
-        fn div(self, a: $vec, b: $vec) -> $vec {
-            a / b
-        }
-        #[inline(always)]
-        fn less(self, a: $vec, b: $vec) -> $vec {
-            a.simd_lt(b)
-        }
-        #[inline(always)]
-        fn equal(self, a: $vec, b: $vec) -> $vec {
-            a.simd_eq(b)
-        }
-        #[inline(always)]
-        fn select(self, mask: $vec, yes: $vec, no: $vec) -> $vec {
-            mask.select(yes, no)
         }
         #[inline(always)]
         fn all_positive_normal(self, group: [$vec; 4]) -> bool {
@@ -111,6 +117,7 @@ macro_rules! same_but_for_type {
                 <$vec>::splat(-<$elem>::USUAL.next_down()),
                 <$vec>::splat(<$elem>::USUAL.next_down()),
             )
+        }
         }
     };
 }
@@ -130,8 +137,8 @@ macro_rules! all_between {
 all_between!(all_between_f32, f32x8);
 all_between!(all_between_f64, f64x4);
 
-impl Lanes for F32 {
-    same_but_for_type!(f32, f32x8, 8, all_between_f32);
+same_but_for_type! {
+    F32, f32, f32x8, 8, all_between_f32;
 
     #[inline(always)]
     fn round_pow2(self, x: f32x8) -> (f32x8, f32x8) {
@@ -150,8 +157,8 @@ impl Lanes for F32 {
     }
 }
 
-impl Lanes for F64 {
-    same_but_for_type!(f64, f64x4, 4, all_between_f64);
+same_but_for_type! {
+    F64, f64, f64x4, 4, all_between_f64;
 
     #[inline(always)]
     fn round_pow2(self, x: f64x4) -> (f64x4, f64x4) {

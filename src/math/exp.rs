@@ -8,7 +8,7 @@
 //!
 //! where the rounding error of `1 + r` is recovered and added to the small last part.
 
-use crate::lanes::{Float, Lanes};
+use crate::lanes::{Arithmetic, Float};
 
 /// What the exponential function needs to know of a number type.
 pub trait ExpConstants: Sized + 'static {
@@ -69,7 +69,7 @@ impl ExpConstants for f64 {
 
 /// `e^x` within [`crate::accuracy`]: 0 at −∞, +∞ at +∞.
 #[inline(always)]
-pub(crate) fn exp<L: Lanes, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
+pub(crate) fn exp<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
     if !ANY {
         let Scaled { mantissa, power, .. } = scaled(l, x);
         return l.mul(mantissa, power);
@@ -96,7 +96,7 @@ struct Scaled<V> {
 }
 
 #[inline(always)]
-fn scaled<L: Lanes>(l: L, x: L::Vec) -> Scaled<L::Vec> {
+fn scaled<L: Arithmetic>(l: L, x: L::Vec) -> Scaled<L::Vec> {
     let (n, power) = l.round_pow2(l.mul(x, l.splat(L::Elem::LOG2_E)));
     let top = l.sub(x, l.mul(n, l.splat(L::Elem::LN2_TOP)));
     let rest = l.mul(n, l.splat(L::Elem::LN2_REST));

@@ -10,11 +10,11 @@
 //! coefficients that a polynomial in `f` needs: on x86 it runs beside the other operations, on
 //! machines without hardware floats it is cheaper than they are.
 
-use crate::lanes::{Float, Lanes};
+use crate::lanes::{Arithmetic, Float};
 
 /// What the logarithm needs to know of a number type.
 pub trait LnConstants: Sized + 'static {
-    /// By what [`Lanes::split`] multiplies the exponent.
+    /// By what [`Arithmetic::split`] multiplies the exponent.
     const EXPONENT_UNIT: Self;
     /// `ln 2 / EXPONENT_UNIT`, rounded.
     const LN2: Self;
@@ -63,7 +63,7 @@ impl LnConstants for f64 {
 
 /// `ln x` within [`crate::accuracy`]: `−∞` at zero, NaN below.
 #[inline(always)]
-pub(crate) fn ln<L: Lanes, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
+pub(crate) fn ln<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
     let Reduced { exponent, f, s, r } = reduce::<L, ANY>(l, x);
     let half_square = l.mul(l.mul(l.splat(L::Elem::from_f64(0.5)), f), f);
     let bend = l.sub(half_square, l.mul(s, l.add(half_square, r)));
@@ -76,7 +76,7 @@ pub(crate) fn ln<L: Lanes, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
 /// `ln x − y` with an error below `2 u·(|ln x| + |y|)`: cheaper than [`ln`] and a subtraction,
 /// and as good, because `y` is subtracted before the exponent's share is rounded away.
 #[inline(always)]
-pub(crate) fn ln_minus<L: Lanes, const ANY: bool>(l: L, x: L::Vec, y: L::Vec) -> L::Vec {
+pub(crate) fn ln_minus<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec, y: L::Vec) -> L::Vec {
     let Reduced { exponent, f, s, r } = reduce::<L, ANY>(l, x);
     let of_mantissa = l.sub(f, l.mul(s, l.sub(f, r)));
     let of_exponent = l.mul(exponent, l.splat(L::Elem::LN2));
@@ -93,7 +93,7 @@ struct Reduced<V> {
 }
 
 #[inline(always)]
-fn reduce<L: Lanes, const ANY: bool>(l: L, x: L::Vec) -> Reduced<L::Vec> {
+fn reduce<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec) -> Reduced<L::Vec> {
     let (mantissa, exponent) = if ANY { split_subnormal(l, x) } else { l.split(x) };
     let one = l.splat(L::Elem::ONE);
     let f = l.sub(mantissa, one);
@@ -103,9 +103,9 @@ fn reduce<L: Lanes, const ANY: bool>(l: L, x: L::Vec) -> Reduced<L::Vec> {
     Reduced { exponent, f, s, r }
 }
 
-/// [`Lanes::split`] for positive finite `x`, subnormal ones too.
+/// [`Arithmetic::split`] for positive finite `x`, subnormal ones too.
 #[inline(always)]
-fn split_subnormal<L: Lanes>(l: L, x: L::Vec) -> (L::Vec, L::Vec) {
+fn split_subnormal<L: Arithmetic>(l: L, x: L::Vec) -> (L::Vec, L::Vec) {
     let subnormal = l.less(x, l.splat(L::Elem::MIN_POSITIVE));
     let normalized = l.mul(x, l.splat(L::Elem::NORMALIZE));
     let (mantissa, exponent) = l.split(l.select(subnormal, normalized, x));
@@ -115,7 +115,7 @@ fn split_subnormal<L: Lanes>(l: L, x: L::Vec) -> (L::Vec, L::Vec) {
 
 /// `value` where `x` is positive and finite, elsewhere `ln x − y` as IEEE 754 has it.
 #[inline(always)]
-fn or_special<L: Lanes>(l: L, x: L::Vec, value: L::Vec, y: L::Vec) -> L::Vec {
+fn or_special<L: Arithmetic>(l: L, x: L::Vec, value: L::Vec, y: L::Vec) -> L::Vec {
     let zero = l.splat(L::Elem::ZERO);
     let of_infinite_or_nan = x;
     let of_negative = l.splat(L::Elem::NAN);
