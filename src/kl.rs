@@ -9,6 +9,21 @@ use crate::lanes::Element;
 use crate::shape;
 
 /// What the input numbers are: what the model says.
+///
+/// # Units
+/// Probabilities, or their natural logarithms.
+/// # Special values
+/// The logarithm of a probability of zero is −∞. Neither form is checked; [`KlDiv::validate`] does.
+/// # Examples
+/// ```
+/// use kldiv::{Input, KlDiv, Target};
+///
+/// let (ln_q, q, p) = ([0.0, f64::NEG_INFINITY], [1.0, 0.0], [1.0, 0.0]);
+/// let of_logs = KlDiv::new(Input::LogProbs(&ln_q), Target::Probs(&p))?;
+/// let of_probs = KlDiv::new(Input::Probs(&q), Target::Probs(&p))?;
+/// assert_eq!((of_logs.sum(), of_probs.sum()), (0.0, 0.0));
+/// # Ok::<(), kldiv::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Input<'a, T> {
     /// Natural logarithms of probabilities, `ln q`.
@@ -18,6 +33,22 @@ pub enum Input<'a, T> {
 }
 
 /// What the target numbers are: the reference distribution.
+///
+/// # Units
+/// Probabilities, or their natural logarithms.
+/// # Special values
+/// A probability of ±0, and a logarithm whose exponential rounds to 0, take no part: see the
+/// [crate documentation](crate#special-values). Neither form is checked; [`KlDiv::validate`] does.
+/// # Examples
+/// ```
+/// use kldiv::{Input, KlDiv, Target};
+///
+/// let (x, p, ln_p) = ([-3.0, -5.0], [1.0, 0.0], [0.0, f64::NEG_INFINITY]);
+/// let of_probs = KlDiv::new(Input::LogProbs(&x), Target::Probs(&p))?;
+/// let of_logs = KlDiv::new(Input::LogProbs(&x), Target::LogProbs(&ln_p))?;
+/// assert_eq!((of_probs.sum(), of_logs.sum()), (3.0, 3.0));
+/// # Ok::<(), kldiv::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target<'a, T> {
     /// Probabilities, `p`.
@@ -47,7 +78,28 @@ impl<'a, T: Copy> Target<'a, T> {
     }
 }
 
-/// `d(loss) / d(term)`, with the reduction's divisor already in it.
+/// `d(loss) / d(term)`: what gradients are multiplied by, with the reduction's divisor already in it.
+///
+/// # Shape
+/// [`PerRow`](Upstream::PerRow) has one factor for each of the equal rows that its length cuts the
+/// data into, [`PerElement`](Upstream::PerElement) one for each element.
+/// # Special values
+/// Any factor is multiplied as it is: 0 times an infinite or NaN derivative is NaN. It does not
+/// matter where the target probability is zero.
+/// # Examples
+/// ```
+/// use kldiv::{Input, KlDiv, Target, Upstream};
+///
+/// let kl = KlDiv::new(Input::LogProbs(&[-1.0; 4]), Target::Probs(&[1.0, 2.0, 3.0, 4.0]))?;
+/// let mut grad = [0.0; 4];
+/// kl.grad_input(Upstream::Uniform(0.25), &mut grad)?; // of the mean
+/// assert_eq!(grad, [-0.25, -0.5, -0.75, -1.0]);
+/// kl.grad_input(Upstream::PerRow(&[1.0, 10.0]), &mut grad)?;
+/// assert_eq!(grad, [-1.0, -2.0, -30.0, -40.0]);
+/// kl.grad_input(Upstream::PerElement(&[4.0, 3.0, 2.0, 1.0]), &mut grad)?;
+/// assert_eq!(grad, [-4.0, -6.0, -6.0, -4.0]);
+/// # Ok::<(), kldiv::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Upstream<'a, T> {
     /// One factor for all: `g` for a sum, `g/n` for a mean, `g/batch` for a batch mean.
@@ -75,10 +127,31 @@ impl<'a, T> Upstream<'a, T> {
     }
 }
 
-/// What to do with the terms.
+/// What to do with the terms. The default is the mean, as in PyTorch.
+///
+/// # Units
+/// A sum, a mean or a share of nats. The divergence of a batch of distributions, averaged over the
+/// batch, is [`BatchMean`](Reduction::BatchMean): the mean divides by the number of classes too.
+/// # Special values
+/// A divisor of 0 is divided by: 0/0 is NaN, as is the mean of nothing.
+/// # Examples
+/// ```
+/// use kldiv::{Input, KlDiv, Reduction, Target};
+///
+/// // Two rows of two classes, a divergence of 1 and of 2.
+/// let x = [-1.0, -9.0, -9.0, -2.0];
+/// let kl = KlDiv::new(Input::LogProbs(&x), Target::Probs(&[1.0, 0.0, 0.0, 1.0]))?;
+/// assert_eq!(kl.reduce(Reduction::Sum), 3.0);
+/// assert_eq!(kl.reduce(Reduction::BatchMean(2)), 1.5);
+/// assert_eq!(kl.reduce(Reduction::default()), 0.75);
+/// assert_eq!(Reduction::BatchMean(2).to_string(), "batchmean");
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+/// # Source
+/// PyTorch's `reduction` of `nn.KLDivLoss`; its "none" is [`KlDiv::pointwise`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Reduction {
-    /// Their sum over their number. Not the divergence of a batch: that is `BatchMean`.
+    /// Their sum over their number.
     #[default]
     Mean,
     /// Their sum.
@@ -108,20 +181,75 @@ impl fmt::Display for Reduction {
     }
 }
 
-/// KL divergence from target to input, element by element.
+/// The divergence of an input from a target, `Σ p·(ln p − ln q)`, and what belongs to it.
+///
+/// This borrows both slices and remembers an instruction set. Nothing is computed before a method is
+/// called, and nothing is kept.
+///
+/// # Shape
+/// Input and target have one length, which may be 0. Methods that speak of rows cut that length into
+/// equal parts.
+/// # Units
+/// Probabilities and natural-log probabilities; results are in nats.
+/// # Accuracy
+/// As listed in the [crate documentation](crate#accuracy), where `u` is defined too; the bits are the
+/// same on every instruction set.
+/// # Special values
+/// An element with a target probability of zero takes no part; the
+/// [crate documentation](crate#special-values) has the table.
+/// # Examples
+/// ```
+/// use kldiv::{Input, KlDiv, Target};
+///
+/// // Certainty against a fair coin: one bit, ln 2 nats.
+/// let kl = KlDiv::new(Input::Probs(&[0.5, 0.5]), Target::Probs(&[1.0, 0.0]))?;
+/// assert!((kl.sum() - core::f64::consts::LN_2).abs() < 1e-15);
+/// // The divergence is the cross-entropy less the entropy.
+/// assert_eq!(kl.sum(), kl.cross_entropy() - kl.entropy());
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+/// # Source
+/// S. Kullback and R. A. Leibler, *On Information and Sufficiency*, Annals of Mathematical Statistics
+/// 22 (1951).
 #[derive(Clone, Copy, Debug)]
 pub struct KlDiv<'a, T> {
     pair: Pair<'a, T>,
 }
 
 impl<'a, T: Element> KlDiv<'a, T> {
-    /// Pairs an input with a target of the same length.
+    /// Pairs an input with a target of the same length, for the widest instruction set there is.
+    ///
+    /// # Shape
+    /// Input and target have one length, which may be 0.
+    /// # Errors
+    /// [`Error::Length`] if they do not.
+    /// # Examples
+    /// ```
+    /// use kldiv::{Error, Input, KlDiv, Target};
+    ///
+    /// let kl = KlDiv::new(Input::LogProbs(&[-1.0_f32]), Target::Probs(&[1.0]))?;
+    /// assert_eq!(kl.sum(), 1.0);
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn new(input: Input<'a, T>, target: Target<'a, T>) -> Result<Self, Error> {
         shape::same(input.values().len(), target.values().len())?;
         Ok(KlDiv { pair: Pair { backend: Backend::best(), input, target } })
     }
 
-    /// Forces an instruction set.
+    /// The same pair on another instruction set: other speed, the same bits.
+    ///
+    /// # Errors
+    /// [`Error::IsaUnavailable`] if this machine or this build does not have it.
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, Isa, KlDiv, Target};
+    ///
+    /// let kl = KlDiv::new(Input::LogProbs(&[-1.5, -0.3]), Target::Probs(&[0.7_f32, 0.3]))?;
+    /// for isa in Isa::available() {
+    ///     assert_eq!(kl.on(isa)?.sum().to_bits(), kl.sum().to_bits());
+    /// }
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     pub fn on(self, isa: Isa) -> Result<Self, Error> {
         match Backend::new(isa) {
             Some(backend) => Ok(KlDiv { pair: Pair { backend, ..self.pair } }),
@@ -129,63 +257,249 @@ impl<'a, T: Element> KlDiv<'a, T> {
         }
     }
 
-    /// Number of elements.
+    /// Number of elements, of the input as of the target.
+    ///
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, KlDiv, Target};
+    ///
+    /// assert_eq!(KlDiv::new(Input::Probs(&[0.5; 2]), Target::Probs(&[0.5; 2]))?.len(), 2);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.pair.target.values().len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no elements.
+    ///
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, KlDiv, Target};
+    ///
+    /// assert!(KlDiv::<f32>::new(Input::Probs(&[]), Target::Probs(&[]))?.is_empty());
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// `Σ p·(ln p − ln q)`.
+    /// The divergence, `Σ p·(ln p − ln q)`.
+    ///
+    /// # Shape
+    /// Any length; nothing sums to 0.
+    /// # Units
+    /// Nats.
+    /// # Accuracy
+    /// At most `2 u·|sum| + 8 u·Σ p·(|ln p| + |ln q|)` ([`SUM_MAX_U`](crate::accuracy::SUM_MAX_U),
+    /// [`SUM_MAX_U_OF_SCALE`](crate::accuracy::SUM_MAX_U_OF_SCALE)), whatever the length. The order of
+    /// the additions is [fixed](crate#equal-bits), and so are the bits.
+    /// # Special values
+    /// | terms | sum |
+    /// |---|---|
+    /// | one is NaN, or there are both +∞ and −∞ | NaN |
+    /// | one is +∞ (target above zero, input probability zero) | +∞ |
+    /// | one is −∞ | −∞ |
+    /// | all finite, their sum out of range | ±∞ |
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, KlDiv, Target};
+    ///
+    /// // 1·(ln 1 + 3), and an element that takes no part.
+    /// let x = [-3.0, f64::NEG_INFINITY];
+    /// let kl = KlDiv::new(Input::LogProbs(&x), Target::Probs(&[1.0, 0.0]))?;
+    /// assert_eq!(kl.sum(), 3.0);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    /// # Source
+    /// The compensated additions are T. J. Dekker's (Numerische Mathematik 18, 1971) and D. E. Knuth's
+    /// (*The Art of Computer Programming*, volume 2, 4.2.2).
     #[must_use]
     pub fn sum(&self) -> T {
         T::Kernels::sum(self.pair)
     }
 
-    /// `sum / len`.
+    /// The mean of the terms, `sum / len`.
+    ///
+    /// # Units
+    /// Nats for each element. For the divergence of a batch take [`KlDiv::batch_mean`].
+    /// # Accuracy
+    /// That of [`KlDiv::sum`], and one rounding of the quotient (with more than 2²⁴ elements in `f32`
+    /// also one of the length).
+    /// # Special values
+    /// Those of [`KlDiv::sum`]. No elements: NaN.
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, KlDiv, Target};
+    ///
+    /// let kl = KlDiv::new(Input::LogProbs(&[-3.0, -1.0]), Target::Probs(&[1.0, 0.0]))?;
+    /// assert_eq!(kl.mean(), 1.5);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     #[must_use]
     pub fn mean(&self) -> T {
         self.reduce(Reduction::Mean)
     }
 
-    /// `sum / batch`.
+    /// The sum over the number of distributions, `sum / batch`.
+    ///
+    /// # Shape
+    /// `batch` only divides; it need not divide the length.
+    /// # Units
+    /// Nats for each distribution.
+    /// # Accuracy
+    /// That of [`KlDiv::sum`], and one rounding of the quotient.
+    /// # Special values
+    /// Those of [`KlDiv::sum`]. With `batch = 0`, 0/0 is NaN and any other sum is infinite.
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, KlDiv, Target};
+    ///
+    /// let (x, p) = ([-3.0, -1.0, -2.0, -4.0], [1.0, 0.0, 0.0, 1.0]);
+    /// assert_eq!(KlDiv::new(Input::LogProbs(&x), Target::Probs(&p))?.batch_mean(2), 3.5);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     #[must_use]
     pub fn batch_mean(&self, batch: usize) -> T {
         self.reduce(Reduction::BatchMean(batch))
     }
 
-    /// The sum over what the reduction divides by.
+    /// The sum over what the reduction divides by: [`KlDiv::sum`], [`KlDiv::mean`] or
+    /// [`KlDiv::batch_mean`].
+    ///
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, KlDiv, Reduction, Target};
+    ///
+    /// let kl = KlDiv::new(Input::LogProbs(&[-3.0, -1.0]), Target::Probs(&[1.0, 0.0]))?;
+    /// assert_eq!(kl.reduce(Reduction::Sum), 3.0);
+    /// assert_eq!(kl.reduce(Reduction::Mean), 1.5);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     #[must_use]
     pub fn reduce(&self, reduction: Reduction) -> T {
         reduction.of(self.sum(), self.len())
     }
 
-    /// `H(target) = −Σ p·ln p`.
+    /// The target's entropy, `H(target) = −Σ p·ln p`. The input is not read.
+    ///
+    /// # Units
+    /// Nats.
+    /// # Accuracy
+    /// At most `2 u·|result| + 8 u·Σ p·|ln p|`, with the order of [`KlDiv::sum`].
+    /// # Special values
+    /// | target p | adds |
+    /// |---|---|
+    /// | 0, −0, or eᵗ = 0 | nothing |
+    /// | negative or NaN | NaN |
+    /// | +∞ | −∞ |
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, KlDiv, Target};
+    ///
+    /// // Four equal chances: two bits, 2·ln 2 nats.
+    /// let kl = KlDiv::new(Input::Probs(&[1.0; 4]), Target::Probs(&[0.25; 4]))?;
+    /// assert!((kl.entropy() - 2.0 * core::f64::consts::LN_2).abs() < 1e-15);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    /// # Source
+    /// C. E. Shannon, *A Mathematical Theory of Communication*, Bell System Technical Journal 27 (1948).
     #[must_use]
     pub fn entropy(&self) -> T {
         let Pair { backend, target, .. } = self.pair;
         T::Kernels::entropy(Single { backend, values: target })
     }
 
-    /// `H(target, input) = −Σ p·ln q`.
+    /// The cross-entropy, `H(target, input) = −Σ p·ln q`: [`KlDiv::sum`] plus [`KlDiv::entropy`].
+    ///
+    /// # Units
+    /// Nats.
+    /// # Accuracy
+    /// At most `2 u·|result| + 8 u·Σ p·|ln q|`, with the order of [`KlDiv::sum`].
+    /// # Special values
+    /// | target p | input | adds |
+    /// |---|---|---|
+    /// | 0, −0, or eᵗ = 0 | anything | nothing |
+    /// | positive | q = 0, ln q = −∞ | +∞ |
+    /// | positive | q or ln q = +∞ | −∞ |
+    /// | anything else | q negative, q or ln q NaN | NaN |
+    /// | negative | finite | −p·ln q, as it is |
+    /// | NaN | anything | NaN |
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, KlDiv, Target};
+    ///
+    /// // A target that names one class picks that class.
+    /// let kl = KlDiv::new(Input::LogProbs(&[-3.0, -0.25]), Target::Probs(&[0.0, 1.0]))?;
+    /// assert_eq!(kl.cross_entropy(), 0.25);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     #[must_use]
     pub fn cross_entropy(&self) -> T {
         T::Kernels::cross_entropy(self.pair)
     }
 
-    /// Each term, `p·(ln p − ln q)`.
+    /// Each term, `out[i] = p·(ln p − ln q)`: PyTorch's reduction "none".
+    ///
+    /// # Shape
+    /// `out` has the length of input and target; none of it is read.
+    /// # Units
+    /// Nats.
+    /// # Errors
+    /// [`Error::OutputLength`] if `out` has another length; it has not been touched.
+    /// # Accuracy
+    /// At most `4 u·p·(|ln p| + |ln q|)`, or `4 u·|term|` where both are given as logarithms
+    /// ([`TERM_MAX_U`](crate::accuracy::TERM_MAX_U)).
+    /// # Special values
+    /// | target p | input | term |
+    /// |---|---|---|
+    /// | 0, −0, or eᵗ = 0 | anything | +0 |
+    /// | positive, subnormal too | q = 0, ln q = −∞ | +∞ |
+    /// | positive, subnormal too | q or ln q = +∞ | −∞ |
+    /// | positive | q negative, q or ln q NaN | NaN |
+    /// | negative or NaN | anything | NaN |
+    /// | +∞ | q or ln q finite | +∞; with a log target as the [table](crate#special-values) says |
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, KlDiv, Target};
+    ///
+    /// let mut terms = [0.0; 3];
+    /// let x = [-2.0, f64::NEG_INFINITY, f64::NEG_INFINITY];
+    /// let kl = KlDiv::new(Input::LogProbs(&x), Target::Probs(&[1.0, 0.0, 0.5]))?;
+    /// kl.pointwise(&mut terms)?;
+    /// assert_eq!(terms, [2.0, 0.0, f64::INFINITY]);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     pub fn pointwise(&self, out: &mut [T]) -> Result<(), Error> {
         shape::output(self.len(), out.len())?;
         T::Kernels::pointwise(self.pair, out);
         Ok(())
     }
 
-    /// The sum of each row; as many rows as `out` has elements.
+    /// The divergence of each row, `out[r] = Σ p·(ln p − ln q)` over row `r`.
+    ///
+    /// # Shape
+    /// As many rows as `out` has elements, of equal length, one after another. Of no elements any number
+    /// of rows can be made, and they sum to 0.
+    /// # Units
+    /// Nats.
+    /// # Errors
+    /// [`Error::Rows`] if the length is not a multiple of `out.len()`; `out` has not been touched.
+    /// # Accuracy
+    /// That of [`KlDiv::sum`], row by row: each has the bits of a `KlDiv` of that row alone.
+    /// # Special values
+    /// Those of [`KlDiv::sum`]; a row is not touched by what another holds.
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, KlDiv, Target};
+    ///
+    /// let (x, p) = ([-3.0, -1.0, -2.0, -4.0], [1.0, 0.0, 0.0, 1.0]);
+    /// let mut rows = [0.0; 2];
+    /// KlDiv::new(Input::LogProbs(&x), Target::Probs(&p))?.row_sums(&mut rows)?;
+    /// assert_eq!(rows, [3.0, 4.0]);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     pub fn row_sums(&self, out: &mut [T]) -> Result<(), Error> {
         match shape::row_length(self.len(), out.len())? {
             0 => out.fill(T::Kernels::zero()),
@@ -194,7 +508,43 @@ impl<'a, T: Element> KlDiv<'a, T> {
         Ok(())
     }
 
-    /// The gradient by the input.
+    /// The gradient by the input, `grad[i] = g·(−p)` for log-probabilities, `g·(−p/q)` for
+    /// probabilities, with `g` from `upstream`.
+    ///
+    /// The input is not differentiated through a normalisation: for that see the gradients of what made it.
+    ///
+    /// # Shape
+    /// `grad` has the length of input and target; none of it is read. `upstream` as in [`Upstream`].
+    /// # Units
+    /// Loss per unit of the input: its probability or its natural logarithm.
+    /// # Errors
+    /// [`Error::OutputLength`] if `grad` has another length, [`Error::UpstreamLength`] if the factors per
+    /// element have, [`Error::Rows`] if the length is not a multiple of the number of factors per row.
+    /// `grad` has not been touched.
+    /// # Accuracy
+    /// At most `4 u` of the result.
+    /// # Special values
+    /// | target p | input | derivative |
+    /// |---|---|---|
+    /// | 0, −0, or eᵗ = 0 | anything | +0, whatever g is |
+    /// | anything else | ln q, NaN and ±∞ too | −p |
+    /// | positive | q = 0; q = −0 | −∞; +∞ |
+    /// | positive, finite | q = ±∞ | 0 of either sign |
+    /// | +∞ | q = ±∞ | NaN |
+    /// | anything else | q NaN | NaN |
+    /// | NaN | anything | NaN |
+    ///
+    /// A negative p or q enters −p and −p/q as it is.
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, KlDiv, Target, Upstream};
+    ///
+    /// let mut grad = [0.0; 2];
+    /// let kl = KlDiv::new(Input::Probs(&[0.5, 0.5]), Target::Probs(&[1.0, 0.0]))?;
+    /// kl.grad_input(Upstream::Uniform(3.0), &mut grad)?;
+    /// assert_eq!(grad, [-6.0, 0.0]);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     pub fn grad_input(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
         let (row_length, factors) = upstream.factors(self.len(), grad.len())?;
         if row_length > 0 {
@@ -203,7 +553,41 @@ impl<'a, T: Element> KlDiv<'a, T> {
         Ok(())
     }
 
-    /// The gradient by the target.
+    /// The gradient by the target, `grad[i] = g·(ln p − ln q + 1)` for probabilities, `p` times that for
+    /// log-probabilities, with `g` from `upstream`.
+    ///
+    /// # Shape
+    /// `grad` has the length of input and target; none of it is read. `upstream` as in [`Upstream`].
+    /// # Units
+    /// Loss per unit of the target: its probability or its natural logarithm.
+    /// # Errors
+    /// [`Error::OutputLength`] if `grad` has another length, [`Error::UpstreamLength`] if the factors per
+    /// element have, [`Error::Rows`] if the length is not a multiple of the number of factors per row.
+    /// `grad` has not been touched.
+    /// # Accuracy
+    /// At most `6 u·|g|·(|ln p| + |ln q| + 1)` for probabilities, `p` times that for log-probabilities.
+    /// # Special values
+    /// | target p | input | derivative |
+    /// |---|---|---|
+    /// | 0, −0, or eᵗ = 0 | anything | +0, whatever g is |
+    /// | positive, subnormal too | q = 0, ln q = −∞ | +∞ |
+    /// | positive, subnormal too | q or ln q = +∞ | −∞ |
+    /// | positive | q negative, q or ln q NaN | NaN |
+    /// | negative or NaN | anything | NaN, even where g = 0 |
+    /// | t = +∞ | finite; +∞ | +∞; NaN |
+    /// | t finite, eᵗ = +∞ | not NaN | ∞·(t − ln q + 1) |
+    ///
+    /// The limit of `ln p − ln q + 1` as p falls to zero is −∞. Zero is what leaves the element out.
+    /// # Examples
+    /// ```
+    /// use kldiv::{Input, KlDiv, Target, Upstream};
+    ///
+    /// let mut grad = [0.0; 2];
+    /// let kl = KlDiv::new(Input::LogProbs(&[-1.0, -1.0]), Target::Probs(&[1.0, 0.0]))?;
+    /// kl.grad_target(Upstream::Uniform(3.0), &mut grad)?;
+    /// assert_eq!(grad, [6.0, 0.0]); // 3·(ln 1 + 1 + 1), and an element that takes no part
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     pub fn grad_target(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
         let (row_length, factors) = upstream.factors(self.len(), grad.len())?;
         if row_length > 0 {
@@ -212,7 +596,45 @@ impl<'a, T: Element> KlDiv<'a, T> {
         Ok(())
     }
 
-    /// Whether the numbers are what they are said to be.
+    /// Checks that the numbers are what they are said to be. No other method does.
+    ///
+    /// The commonest mistake it finds is probabilities passed as log-probabilities: they are above zero.
+    ///
+    /// # Shape
+    /// `rows` distributions of equal length, one after another.
+    /// # Errors
+    /// The first of these that is found, in this order:
+    ///
+    /// 1. [`Error::Rows`] if the length is not a multiple of `rows`.
+    /// 2. Element by element, the input before the target: [`Error::Nan`];
+    ///    [`Error::NegativeProbability`], without tolerance; [`Error::PositiveLogProbability`] for a
+    ///    log-probability above `tolerance`.
+    /// 3. Row by row, the input before the target: [`Error::RowSum`] if the probabilities of a row do
+    ///    not sum to 1 within `tolerance`.
+    /// # Accuracy
+    /// Rows are summed as by [`KlDiv::sum`], with an error of at most `10 u` of their sum: a smaller
+    /// tolerance may refuse good data.
+    /// # Special values
+    /// | value | as a probability | as a log-probability |
+    /// |---|---|---|
+    /// | −0 | passes | passes |
+    /// | −∞ | negative | passes: probability 0 |
+    /// | +∞ | refused with its row | positive |
+    /// | NaN | refused | refused |
+    ///
+    /// A tolerance of NaN accepts no row.
+    /// # Examples
+    /// ```
+    /// use kldiv::{Error, Input, KlDiv, Side, Target};
+    ///
+    /// let (q, p) = ([0.25, 0.75], [0.5, 0.5]);
+    /// assert_eq!(KlDiv::new(Input::Probs(&q), Target::Probs(&p))?.validate(1, 1e-6), Ok(()));
+    ///
+    /// let mistaken = KlDiv::new(Input::LogProbs(&q), Target::Probs(&p))?;
+    /// let found = Error::PositiveLogProbability { side: Side::Input, index: 0, value: 0.25 };
+    /// assert_eq!(mistaken.validate(1, 1e-6), Err(found));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn validate(&self, rows: usize, tolerance: T) -> Result<(), Error> {
         let row_length = shape::row_length(self.len(), rows)?;
         let Pair { backend, input, target } = self.pair;

@@ -91,33 +91,27 @@ pub trait Lanes: Arithmetic {
     fn all_usual_exponents(self, group: [Self::Vec; 4]) -> bool;
 }
 
-/// Four registers in lockstep. Each operation stands four times in a row, so the processor has
-/// something to do while it waits for the first: its window is too short to find that by itself.
+/// Two registers in lockstep: each operation stands twice in a row, so that the processor's
+/// window, too short for whole formulas, always holds independent work.
 #[derive(Clone, Copy)]
-pub(crate) struct Four<L>(pub(crate) L);
+pub(crate) struct Two<L>(pub(crate) L);
 
-/// Operations of `Four`, each four times that of one register.
-macro_rules! four_times {
+/// Operations of `Two`, each twice that of one register.
+macro_rules! twice {
     ($($name:ident($($arg:ident: $of:ident),+) -> $out:ident;)*) => {$(
         #[inline(always)]
-        fn $name(self, $($arg: [L::$of; 4]),+) -> [L::$out; 4] {
-            let l = self.0;
-            [
-                l.$name($($arg[0]),+),
-                l.$name($($arg[1]),+),
-                l.$name($($arg[2]),+),
-                l.$name($($arg[3]),+),
-            ]
+        fn $name(self, $($arg: [L::$of; 2]),+) -> [L::$out; 2] {
+            [self.0.$name($($arg[0]),+), self.0.$name($($arg[1]),+)]
         }
     )*};
 }
 
-impl<L: Arithmetic> Arithmetic for Four<L> {
+impl<L: Arithmetic> Arithmetic for Two<L> {
     type Elem = L::Elem;
-    type Vec = [L::Vec; 4];
-    type Mask = [L::Mask; 4];
+    type Vec = [L::Vec; 2];
+    type Mask = [L::Mask; 2];
 
-    four_times! {
+    twice! {
         add(a: Vec, b: Vec) -> Vec;
         sub(a: Vec, b: Vec) -> Vec;
         mul(a: Vec, b: Vec) -> Vec;
@@ -128,26 +122,20 @@ impl<L: Arithmetic> Arithmetic for Four<L> {
     }
 
     #[inline(always)]
-    fn splat(self, x: L::Elem) -> [L::Vec; 4] {
-        [self.0.splat(x); 4]
+    fn splat(self, x: L::Elem) -> [L::Vec; 2] {
+        [self.0.splat(x); 2]
     }
     #[inline(always)]
-    fn round_pow2(self, [a, b, c, d]: [L::Vec; 4]) -> ([L::Vec; 4], [L::Vec; 4]) {
-        let l = self.0;
-        let (n0, power0) = l.round_pow2(a);
-        let (n1, power1) = l.round_pow2(b);
-        let (n2, power2) = l.round_pow2(c);
-        let (n3, power3) = l.round_pow2(d);
-        ([n0, n1, n2, n3], [power0, power1, power2, power3])
+    fn round_pow2(self, [a, b]: [L::Vec; 2]) -> ([L::Vec; 2], [L::Vec; 2]) {
+        let (n0, power0) = self.0.round_pow2(a);
+        let (n1, power1) = self.0.round_pow2(b);
+        ([n0, n1], [power0, power1])
     }
     #[inline(always)]
-    fn split(self, [a, b, c, d]: [L::Vec; 4]) -> ([L::Vec; 4], [L::Vec; 4]) {
-        let l = self.0;
-        let (m0, e0) = l.split(a);
-        let (m1, e1) = l.split(b);
-        let (m2, e2) = l.split(c);
-        let (m3, e3) = l.split(d);
-        ([m0, m1, m2, m3], [e0, e1, e2, e3])
+    fn split(self, [a, b]: [L::Vec; 2]) -> ([L::Vec; 2], [L::Vec; 2]) {
+        let (m0, e0) = self.0.split(a);
+        let (m1, e1) = self.0.split(b);
+        ([m0, m1], [e0, e1])
     }
 }
 

@@ -12,8 +12,8 @@
 //! The main sum alone decides whether the result is finite, so infinities and NaNs come out as
 //! the plain sum has them.
 
-use crate::kernel::Formula;
-use crate::lanes::{Arithmetic, Float, Four, Lanes, virtual_lanes};
+use crate::kernel::{Formula, usual_values};
+use crate::lanes::{Arithmetic, Float, Lanes, virtual_lanes};
 
 /// Terms after which the lanes are merged.
 pub(crate) const CHUNK: usize = 65_536;
@@ -64,12 +64,8 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     x: &[L::Elem],
     t: &[L::Elem],
 ) -> L::Elem {
-    let mut chunks = x.chunks(CHUNK).zip(t.chunks(CHUNK));
-    let Some((first_x, first_t)) = chunks.next() else {
-        return L::Elem::ZERO;
-    };
-    let mut total = sum_chunk(l, formula, first_x, first_t);
-    for (x, t) in chunks {
+    let mut total = Compensated::zero(l);
+    for (x, t) in x.chunks(CHUNK).zip(t.chunks(CHUNK)) {
         total = total.merge(l, sum_chunk(l, formula, x, t));
     }
     let sum = l.first(total.sum);
@@ -79,6 +75,9 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
 }
 
 /// Lane 0 of the result holds the chunk's sum.
+///
+/// The chunk's groups are numbered: group `i` holds register `i mod registers` of each of the
+/// four parts of block `i / registers`. The last block may lack some or all of them.
 #[inline(always)]
 fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     l: L,
@@ -88,61 +87,107 @@ fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
 ) -> Compensated<L::Vec> {
     let registers = virtual_lanes::<L::Elem>() / L::COUNT;
     let zero = l.splat(L::Elem::ZERO);
-    let mut bank = l.bank(Compensated::zero(l));
-    let bank = bank.as_mut();
+    let (fill_x, fill_t) = formula.fill();
+    if t.len() <= L::COUNT && L::COUNT > 1 {
+        // One register at most: what follows, less what would be done with zeros.
+        let value = formula.value::<L, true>(l, only(l, x, fill_x), only(l, t, fill_t), zero);
+        return fold_register(l, Compensated { sum: l.add(value, zero), lost: zero });
+    }
 
     let (x, x_tail) = l.split_slice(x);
     let (t, t_tail) = l.split_slice(t);
-    let mut x_blocks = x.chunks_exact(GROUP * registers);
-    let mut t_blocks = t.chunks_exact(GROUP * registers);
+    let blocks = t.len() / (GROUP * registers);
+    let left = t.len() % (GROUP * registers) + usize::from(!t_tail.is_empty());
+    let groups = blocks * registers + left.min(registers);
+    let mut bank = l.bank(Compensated::zero(l));
+    let bank = bank.as_mut();
+
+    let mut index = 0;
     loop {
-        // After the full blocks comes one that is not, and may be empty.
-        let (x, t, is_last) = match (x_blocks.next(), t_blocks.next()) {
-            (Some(x), Some(t)) => (x, t, false),
-            _ => (x_blocks.remainder(), t_blocks.remainder(), true),
-        };
-        let has_tail = is_last && !t_tail.is_empty();
-        let used = (t.len() + usize::from(has_tail)).min(registers);
-        for (v, lanes) in bank.iter_mut().enumerate().take(used) {
-            if let (false, Some(x), Some(t)) =
-                (is_last, group::<L>(x, v, registers), group::<L>(t, v, registers))
-            {
-                let x = [l.load(*x[0]), l.load(*x[1]), l.load(*x[2]), l.load(*x[3])];
-                let t = [l.load(*t[0]), l.load(*t[1]), l.load(*t[2]), l.load(*t[3])];
-                if formula.usual(l, x, t) {
-                    let terms = formula.value::<Four<L>, false>(Four(l), x, t, [zero; GROUP]);
-                    *lanes = lanes.add(l, terms);
-                    continue;
-                }
+        // The usual case: as many full groups of usual elements as come.
+        while let Some((gx, gt)) = full_group(l, x, t, index) {
+            let (gx, gt) = (load(l, gx), load(l, gt));
+            if !formula.usual(l, gx, gt) {
+                break;
             }
-            let mut terms = [zero; GROUP];
-            for (g, term) in terms.iter_mut().enumerate() {
-                let at = g * registers + v;
-                let (x, t) = if let (Some(&x), Some(&t)) = (x.get(at), t.get(at)) {
-                    (l.load(x), l.load(t))
-                } else if has_tail && at == t.len() {
-                    let (fill_x, fill_t) = formula.fill();
-                    (l.load_tail(x_tail, fill_x), l.load_tail(t_tail, fill_t))
-                } else {
-                    break;
-                };
-                *term = formula.value::<L, true>(l, x, t, zero);
-            }
-            *lanes = lanes.add(l, terms);
+            let terms = usual_values(l, formula, gx, gt, [zero; GROUP]);
+            add_to(l, bank, index % registers, terms);
+            index += 1;
         }
-        if is_last {
+        if index >= groups {
             return fold(l, bank);
         }
+        // Any other group, one register at a time.
+        let start = first_of_group(index, registers);
+        let mut terms = [zero; GROUP];
+        for (g, term) in terms.iter_mut().enumerate() {
+            let at = start + g * registers;
+            let (x, t) = if let (Some(&x), Some(&t)) = (x.get(at), t.get(at)) {
+                (l.load(x), l.load(t))
+            } else if at == t.len() && !t_tail.is_empty() {
+                (l.load_tail(x_tail, fill_x), l.load_tail(t_tail, fill_t))
+            } else {
+                break;
+            };
+            *term = formula.value::<L, true>(l, x, t, zero);
+        }
+        add_to(l, bank, index % registers, terms);
+        index += 1;
     }
 }
 
-/// Register `v` of each of the four parts of a full block.
+/// Where the first register of a group lies.
 #[inline(always)]
-fn group<L: Lanes>(block: &[L::Raw], v: usize, registers: usize) -> Option<[&L::Raw; GROUP]> {
-    let (a, block) = block.split_at_checked(registers)?;
-    let (b, block) = block.split_at_checked(registers)?;
-    let (c, d) = block.split_at_checked(registers)?;
-    Some([a.get(v)?, b.get(v)?, c.get(v)?, d.get(v)?])
+fn first_of_group(index: usize, registers: usize) -> usize {
+    index / registers * (GROUP * registers) + index % registers
+}
+
+/// Where group `index` of both slices lies, if it is all there.
+#[inline(always)]
+fn full_group<'a, L: Lanes>(
+    _: L,
+    x: &'a [L::Raw],
+    t: &'a [L::Raw],
+    index: usize,
+) -> Option<(&'a [L::Raw], &'a [L::Raw])> {
+    let registers = virtual_lanes::<L::Elem>() / L::COUNT;
+    let start = first_of_group(index, registers);
+    let span = 3 * registers + 1;
+    Some((x.get(start..)?.get(..span)?, t.get(start..)?.get(..span)?))
+}
+
+/// The registers of a group.
+#[inline(always)]
+fn load<L: Lanes>(l: L, group: &[L::Raw]) -> [L::Vec; GROUP] {
+    let registers = virtual_lanes::<L::Elem>() / L::COUNT;
+    [
+        l.load(group[0]),
+        l.load(group[registers]),
+        l.load(group[2 * registers]),
+        l.load(group[3 * registers]),
+    ]
+}
+
+/// The only register of a slice.
+#[inline(always)]
+fn only<L: Lanes>(l: L, slice: &[L::Elem], fill: L::Elem) -> L::Vec {
+    let (whole, tail) = l.split_slice(slice);
+    match whole.first() {
+        Some(&raw) => l.load(raw),
+        None => l.load_tail(tail, fill),
+    }
+}
+
+#[inline(always)]
+fn add_to<L: Lanes>(
+    l: L,
+    bank: &mut [Compensated<L::Vec>],
+    register: usize,
+    terms: [L::Vec; GROUP],
+) {
+    if let Some(lanes) = bank.get_mut(register) {
+        *lanes = lanes.add(l, terms);
+    }
 }
 
 /// Merges all lanes into lane 0: first whole registers, then within the last one.
@@ -155,7 +200,12 @@ fn fold<L: Lanes>(l: L, mut bank: &mut [Compensated<L::Vec>]) -> Compensated<L::
         }
         bank = lower;
     }
-    let mut all = bank.first().copied().unwrap_or(Compensated::zero(l));
+    fold_register(l, bank.first().copied().unwrap_or(Compensated::zero(l)))
+}
+
+/// Merges the lanes of a register into lane 0.
+#[inline(always)]
+fn fold_register<L: Lanes>(l: L, mut all: Compensated<L::Vec>) -> Compensated<L::Vec> {
     let mut by = L::COUNT / 2;
     while by > 0 {
         let rotated = Compensated { sum: l.rotate(all.sum, by), lost: l.rotate(all.lost, by) };

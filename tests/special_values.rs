@@ -3,8 +3,11 @@
 mod support;
 
 use Is::{Inf, MinusInf, Nan, Negative, Nothing, Positive, Zero};
-use kldiv::{Input, Isa, KlDiv, Rows, Target, Upstream, log_softmax, reference, softmax};
-use support::{Class, Real, class, close, cycled, isas, log_probs, probs, raw, same, specials};
+use kldiv::{Isa, KlDiv, Rows, Upstream, log_softmax, reference, softmax};
+use support::{
+    ALL_FORMS, Class, Forms, Real, class, close, cycled, isas, log_probs, probs, raw, same,
+    specials,
+};
 
 /// What a table says of one result.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,43 +35,6 @@ impl Is {
             MinusInf => number == f64::NEG_INFINITY,
             Nan => number.is_nan(),
         }
-    }
-}
-
-/// The four pairs of (input, target).
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Forms {
-    log_input: bool,
-    log_target: bool,
-}
-
-const ALL_FORMS: [Forms; 4] = [
-    Forms { log_input: true, log_target: false },
-    Forms { log_input: true, log_target: true },
-    Forms { log_input: false, log_target: false },
-    Forms { log_input: false, log_target: true },
-];
-
-impl Forms {
-    fn input<'a, R>(self, values: &'a [R]) -> Input<'a, R> {
-        if self.log_input { Input::LogProbs(values) } else { Input::Probs(values) }
-    }
-
-    fn target<'a, R>(self, values: &'a [R]) -> Target<'a, R> {
-        if self.log_target { Target::LogProbs(values) } else { Target::Probs(values) }
-    }
-
-    fn kl<'a, R: Real>(self, input: &'a [R], target: &'a [R], isa: Isa) -> KlDiv<'a, R> {
-        let kl = KlDiv::new(self.input(input), self.target(target)).expect("equal lengths");
-        kl.on(isa).expect("an available instruction set")
-    }
-
-    /// Numbers of these forms with nothing special among them.
-    fn ordinary<R: Real>(self, n: usize) -> (Vec<R>, Vec<R>) {
-        let numbers = |log: bool, seed| {
-            if log { log_probs(seed, n, 3) } else { probs(seed, n, 3) }
-        };
-        (numbers(self.log_input, 1), numbers(self.log_target, 2))
     }
 }
 

@@ -83,14 +83,16 @@ fn terms<T: Float>(case: &Case<T>) -> impl Iterator<Item = (f64, f64)> {
 
 /// Where finite terms overflow on their way, the order of the sum decides, and the reference has another.
 fn assert_sum<T: Float>(what: &str, got: T, want: f64, terms: impl Iterator<Item = (f64, f64)>) {
-    let (mut scale, mut floor) = (0.0, 0.0);
+    let (mut scale, mut floor, mut infinite) = (0.0, 0.0, false);
     for (size, error) in terms {
-        if T::nearest(size).into().is_finite() {
+        if size.is_finite() {
             scale += size;
             floor += error + T::SMALLEST;
+        } else {
+            infinite = true;
         }
     }
-    if scale < T::LARGEST / 4.0 {
+    if scale < T::LARGEST / 4.0 && infinite != want.is_finite() {
         let bound = T::UNIT * T::REFERENCE * (SUM_MAX_U * want.abs() + SUM_MAX_U_OF_SCALE * scale);
         assert_close(what, got, want, bound + floor);
     }

@@ -23,11 +23,8 @@ fuzz_target!(|data: &[u8]| {
 /// `head` chooses, `values` are any bit patterns, or all of them within -20..20.
 fn check<T: Float>(head: [u8; 3], values: &[T]) {
     let tame = |&x: &T| T::nearest(40.0 * x.fraction().into() - 20.0);
-    let values: Vec<T> = if head[0] & 2 == 0 {
-        values.to_vec()
-    } else {
-        values.iter().map(tame).collect()
-    };
+    let values: Vec<T> =
+        if head[0] & 2 == 0 { values.to_vec() } else { values.iter().map(tame).collect() };
     let classes = 1 + usize::from(head[1]);
     let half = values.len() / 2 / classes * classes;
     let (student, teacher) = (&values[..half], &values[half..][..half]);
@@ -51,11 +48,7 @@ fn against_reference<T: Float>(logits: &[T], classes: usize) {
     reference::softmax(logits, classes, &mut want);
     for (index, (&got, &want)) in got.iter().zip(&want).enumerate() {
         // What the rounding of a logit's distance from the largest makes of the result.
-        let distance = if want > 0.0 {
-            log_probs[index].abs()
-        } else {
-            0.0
-        };
+        let distance = if want > 0.0 { log_probs[index].abs() } else { 0.0 };
         let bound = T::UNIT * T::REFERENCE * want * (distance + 8.0);
         assert_close("softmax", got, want, bound);
     }
@@ -76,9 +69,7 @@ fn distill<T: Float>(head: [u8; 3], student: &[T], teacher: &[T], classes: usize
     let rows = Rows::new(student, classes).unwrap();
     let teacher_rows = Rows::new(teacher, classes).unwrap();
     // The teacher's bits serve as class indices and as weights too.
-    let indices: Vec<u32> = (0..rows.rows())
-        .map(|row| (row * 7 % classes) as u32)
-        .collect();
+    let indices: Vec<u32> = (0..rows.rows()).map(|row| (row * 7 % classes) as u32).collect();
     let teacher = match head[2] & 3 {
         0 => Teacher::Logits(teacher_rows),
         1 => Teacher::LogProbs(teacher_rows),
@@ -87,16 +78,11 @@ fn distill<T: Float>(head: [u8; 3], student: &[T], teacher: &[T], classes: usize
     };
     let divergence = match head[2] >> 2 & 3 {
         0 => Divergence::Reverse,
-        1 => Divergence::JensenShannon {
-            beta: T::nearest(0.25),
-        },
+        1 => Divergence::JensenShannon { beta: T::nearest(0.25) },
         _ => Divergence::Forward,
     };
     let tau = T::nearest(if head[2] & 16 == 0 { 1.0 } else { 2.5 });
-    let loss = DistillLoss::new(rows, teacher)
-        .unwrap()
-        .temperature(tau)
-        .divergence(divergence);
+    let loss = DistillLoss::new(rows, teacher).unwrap().temperature(tau).divergence(divergence);
     let run = |isa: Isa| {
         let loss = loss.on(isa).unwrap();
         let upstream = Upstream::Uniform(T::nearest(0.5));

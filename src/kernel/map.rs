@@ -1,7 +1,7 @@
 //! A formula written element by element.
 
-use super::{Formula, Kernel};
-use crate::lanes::{Float, Four, Lanes};
+use super::{Formula, Kernel, usual_values};
+use crate::lanes::{Float, Lanes};
 use crate::sum::GROUP;
 
 /// A formula over slices of one length, in rows of `row_length > 0` elements.
@@ -67,7 +67,7 @@ pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
             && formula.usual(l, x, t)
         {
             let g = group(l, each).unwrap_or([same; GROUP]);
-            let values = formula.value::<Four<L>, false>(Four(l), x, t, g);
+            let values = usual_values(l, formula, x, t, g);
             let [va, vb, vc, vd] = values;
             [*a, *b, *c, *d] = [l.store(va), l.store(vb), l.store(vc), l.store(vd)];
             continue;

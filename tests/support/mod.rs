@@ -4,7 +4,7 @@
 
 use core::fmt::Debug;
 
-use kldiv::{Element, Isa};
+use kldiv::{Element, Input, Isa, KlDiv, Target};
 
 /// The element types, with what the tests ask of a number. (The names keep clear of those of the library's own trait.)
 pub(crate) trait Real: Element + Debug + PartialEq {
@@ -178,6 +178,43 @@ pub(crate) fn specials<R: Real>() -> Vec<R> {
         R::of(f64::NAN),
     ];
     magnitudes.into_iter().flat_map(|x| [x, x.negative()]).collect()
+}
+
+/// The four pairs of (input, target).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Forms {
+    pub(crate) log_input: bool,
+    pub(crate) log_target: bool,
+}
+
+pub(crate) const ALL_FORMS: [Forms; 4] = [
+    Forms { log_input: true, log_target: false },
+    Forms { log_input: true, log_target: true },
+    Forms { log_input: false, log_target: false },
+    Forms { log_input: false, log_target: true },
+];
+
+impl Forms {
+    pub(crate) fn input<'a, R>(self, values: &'a [R]) -> Input<'a, R> {
+        if self.log_input { Input::LogProbs(values) } else { Input::Probs(values) }
+    }
+
+    pub(crate) fn target<'a, R>(self, values: &'a [R]) -> Target<'a, R> {
+        if self.log_target { Target::LogProbs(values) } else { Target::Probs(values) }
+    }
+
+    pub(crate) fn kl<'a, R: Real>(self, input: &'a [R], target: &'a [R], isa: Isa) -> KlDiv<'a, R> {
+        let kl = KlDiv::new(self.input(input), self.target(target)).expect("equal lengths");
+        kl.on(isa).expect("an available instruction set")
+    }
+
+    /// Numbers of these forms with nothing special among them.
+    pub(crate) fn ordinary<R: Real>(self, n: usize) -> (Vec<R>, Vec<R>) {
+        let numbers = |log: bool, seed| {
+            if log { log_probs(seed, n, 3) } else { probs(seed, n, 3) }
+        };
+        (numbers(self.log_input, 1), numbers(self.log_target, 2))
+    }
 }
 
 /// Every instruction set of this machine.

@@ -1,0 +1,1 @@
+pub(crate) const TABLE: &[(&str, &[u64])] = &[];
