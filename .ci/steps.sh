@@ -1,12 +1,14 @@
 # Runs, times and counts the steps of .ci/run, which sources this file:
 #
-#   step NAME COMMAND...   runs a function or command; the first failure ends the run
+#   step NAME COMMAND...   runs a function or command; the first failure ends the run.
+#                          Left out, and not counted, unless NAME contains $only
 #   skip REASON            called inside a step: this machine cannot offer it
 #
 # When the run ends, for whatever cause, the skipped steps are listed again and
 # the last line is `N passed, M failed, K skipped`.
 # shellcheck shell=bash
 
+only=${only:-}
 passed=0
 failed=0
 skipped=()
@@ -32,6 +34,7 @@ skip() {
 step() {
   local name=$1 start=$SECONDS status reason
   shift
+  [[ $name == *"$only"* ]] || return 0
   echo
   echo "=== $name"
   : > "$reason_file"

@@ -20,8 +20,9 @@ use core::cell::RefCell;
 use core::hint::black_box;
 use std::time::Instant;
 
-use kldiv::{Input, Isa, KlDiv, Rows, Target, Upstream, log_softmax, softmax};
-use support::{Data, Exact, Form, Pair, kl_div};
+use kldiv::{Error, Isa, KlDiv, Rows, Upstream, log_softmax, softmax};
+use support::exact::{self, Exact, assert_close};
+use support::{Data, Form, Pair, kl_div, yardstick};
 
 /// Elements that fit the first-level cache.
 const CACHED: usize = 4_096;
@@ -68,7 +69,7 @@ fn sums_in_memory(rounds: usize, n: usize) {
     }
     race.enter_sum("log-target".into(), data.pair(Form::LogTarget), Isa::best());
     let (x, t) = (data.ln_q(), data.p());
-    race.enter("dot product", move || support::dot(black_box(x), black_box(t)));
+    race.enter("dot product", move || yardstick::dot(black_box(x), black_box(t)));
     race.run(&format!("sum of {n}"));
     race.ratio("avx512", "dot product", Some(0.95));
     race.ratio("avx2", "dot product", Some(0.60));
@@ -77,35 +78,45 @@ fn sums_in_memory(rounds: usize, n: usize) {
     race.ratio("log-target", &Isa::best().to_string(), Some(1.0));
 }
 
+type Elementwise = fn(KlDiv<'_, f32>, &mut [f32]) -> Result<(), Error>;
+
 fn elementwise_in_memory(rounds: usize, n: usize) {
     let data = Data::<f32>::new(n);
     // One for all: where a vector lies in memory makes a difference.
     let out = RefCell::new(vec![0.0; n]);
     let out = &out;
-    let one = Upstream::Uniform(1.0);
-    let works: [(&str, fn(KlDiv<'_, f32>, Upstream<'_, f32>, &mut [f32])); 3] = [
-        ("pointwise", |divergence, _, out| divergence.pointwise(out).expect("equal lengths")),
-        ("grad_input", |divergence, g, out| divergence.grad_input(g, out).expect("equal lengths")),
-        ("grad_target", |divergence, g, out| {
-            divergence.grad_target(g, out).expect("equal lengths");
-        }),
+    let works: [(&str, Elementwise, fn(Pair<'_, f32>) -> Vec<Exact>); 3] = [
+        ("pointwise", |divergence, out| divergence.pointwise(out), exact::terms),
+        (
+            "grad_input",
+            |divergence, grad| divergence.grad_input(Upstream::Uniform(1.0), grad),
+            |pair| exact::grad_input(pair, 1.0),
+        ),
+        (
+            "grad_target",
+            |divergence, grad| divergence.grad_target(Upstream::Uniform(1.0), grad),
+            |pair| exact::grad_target(pair, 1.0),
+        ),
     ];
-    let forms = [("", Form::Plain), (", log-target", Form::LogTarget)];
     let mut race = Race::new(rounds, n);
     let mut names = Vec::new();
-    for (name, work) in works {
-        for (ending, form) in forms {
-            let pair = data.pair(form);
+    for (ending, form) in [("", Form::Plain), (", log-target", Form::LogTarget)] {
+        let pair = data.pair(form);
+        for (name, work, exact) in works {
             let name = format!("{name}{ending}");
-            names.push(name.clone());
-            race.enter(&name, move || {
-                work(kl_div(black_box(pair), Isa::best()), one, black_box(&mut out.borrow_mut()));
-            });
+            let run = move || {
+                let divergence = kl_div(black_box(pair), Isa::best());
+                work(divergence, black_box(&mut out.borrow_mut())).expect("equal lengths");
+            };
+            run();
+            assert_close(&name, &out.borrow(), &exact(pair));
+            race.enter(&name, run);
+            names.push(name);
         }
     }
     let (x, t) = (data.ln_q(), data.p());
     race.enter("read-read-write", move || {
-        support::read_read_write(black_box(x), black_box(t), black_box(&mut out.borrow_mut()));
+        yardstick::read_read_write(black_box(x), black_box(t), black_box(&mut out.borrow_mut()));
     });
     race.run(&format!("{n} elements"));
     for name in names {
@@ -123,20 +134,22 @@ fn few(rounds: usize) {
     one.time("sum, log-target", Some(25.0));
 
     let data = Data::<f32>::new(ROWS * FEW);
+    let (x, t) = (data.ln_q(), data.p());
+    let logits = Rows::new(x, FEW).expect("whole rows");
+    let mut sums = [0.0; ROWS];
+    let (mut ln_p, mut p) = ([0.0; ROWS * FEW], [0.0; ROWS * FEW]);
     let pair = data.pair(Form::Plain);
-    let logits = data.ln_q();
-    let (mut sums, mut ln_p, mut p) = ([0.0; ROWS], [0.0; ROWS * FEW], [0.0; ROWS * FEW]);
+    kl_div(pair, Isa::best()).row_sums(&mut sums).expect("whole rows");
+    log_softmax(logits, &mut ln_p).expect("equal lengths");
+    softmax(logits, &mut p).expect("equal lengths");
+    assert_close("row_sums", &sums, &exact::row_sums(x, t, FEW));
+    assert_close("log_softmax", &ln_p, &exact::log_softmax(x, FEW));
+    assert_close("softmax", &p, &exact::softmax(x, FEW));
+
     let mut rows = Race::new(rounds, ROWS * FEW);
-    rows.enter("row_sums", || {
-        kl_div(black_box(pair), Isa::best()).row_sums(black_box(&mut sums)).expect("whole rows");
-    });
-    let matrix = |logits| Rows::new(logits, FEW).expect("whole rows");
-    rows.enter("log_softmax", || {
-        log_softmax(matrix(black_box(logits)), black_box(&mut ln_p)).expect("equal lengths");
-    });
-    rows.enter("softmax", || {
-        softmax(matrix(black_box(logits)), black_box(&mut p)).expect("equal lengths");
-    });
+    rows.enter("row_sums", || kl_div(black_box(pair), Isa::best()).row_sums(black_box(&mut sums)));
+    rows.enter("log_softmax", || log_softmax(black_box(logits), black_box(&mut ln_p)));
+    rows.enter("softmax", || softmax(black_box(logits), black_box(&mut p)));
     rows.run(&format!("{ROWS} rows of {FEW}, an element"));
     for name in ["row_sums", "log_softmax", "softmax"] {
         rows.time(name, None);
@@ -175,7 +188,7 @@ impl<'a> Race<'a> {
 
     fn enter_sum(&mut self, name: String, pair: Pair<'a, f32>, isa: Isa) {
         let sum = [kl_div(pair, isa).sum()];
-        support::assert_close(&name, &sum, &[Exact::divergence::<f32>(pair)]);
+        assert_close(&name, &sum, &[exact::divergence(pair)]);
         self.enter(&name, move || kl_div(black_box(pair), isa).sum());
     }
 
@@ -185,7 +198,8 @@ impl<'a> Race<'a> {
         for _ in 0..self.rounds {
             for (contestant, &repeats) in self.contestants.iter_mut().zip(&repeats) {
                 let elements = (repeats as usize * self.elements) as f64;
-                contestant.times.push(contestant.turn(repeats) / elements);
+                let time = contestant.turn(repeats);
+                contestant.times.push(time / elements);
             }
         }
         println!("\n{title:32} {:>9} {:>7}", "measured", "goal");

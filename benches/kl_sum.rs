@@ -17,7 +17,8 @@ mod support;
 
 use criterion::Criterion;
 use kldiv::{Input, Target, reference};
-use support::{Exact, Form, Kernel, LENGTHS, Number};
+use support::exact::{self, Exact};
+use support::{Form, Kernel, LENGTHS, Number, yardstick};
 
 const ROW: usize = 10;
 
@@ -41,7 +42,7 @@ fn sums<T: Number>(criterion: &mut Criterion) {
     all.bench::<T>(
         criterion,
         |divergence, out| out[0] = divergence.sum(),
-        |pair| vec![Exact::divergence::<T>(pair)],
+        |pair| vec![exact::divergence(pair)],
     );
     let rows = Kernel {
         names: &[("row_sums_of_10", Form::Plain)],
@@ -51,24 +52,20 @@ fn sums<T: Number>(criterion: &mut Criterion) {
     rows.bench::<T>(
         criterion,
         |divergence, out| divergence.row_sums(out).expect("whole rows"),
-        |pair| {
-            let (Input::LogProbs(x), Target::Probs(t)) = pair else {
-                unreachable!("the form asked for")
-            };
-            let rows = x.chunks(ROW).zip(t.chunks(ROW));
-            rows.map(|(x, t)| Exact::divergence::<T>((Input::LogProbs(x), Target::Probs(t))))
-                .collect()
+        |pair| match pair {
+            (Input::LogProbs(x), Target::Probs(t)) => exact::row_sums(x, t, ROW),
+            _ => unreachable!("the form asked for"),
         },
     );
     support::bench_yardstick::<T>(
         criterion,
         "dot",
         |_| 1,
-        |(x, t), out| out[0] = support::dot(x, t),
+        |(x, t), out| out[0] = yardstick::dot(x, t),
         // All products are negative. Nothing is compensated: the error grows with the length.
         |x, t| {
             let value = -reference::cross_entropy(Input::LogProbs(x), Target::Probs(t));
-            vec![Exact::within::<T>(value, support::dot_max_u(x.len()), value.abs())]
+            vec![Exact::within::<T>(value, yardstick::dot_max_u(x.len()), value.abs())]
         },
     );
 }

@@ -18,7 +18,8 @@ mod support;
 
 use criterion::Criterion;
 use kldiv::{Upstream, reference};
-use support::{CACHED, Exact, Form, Kernel, Number};
+use support::exact::{self, Exact};
+use support::{CACHED, Form, Kernel, Number};
 
 fn main() {
     let mut criterion = support::criterion();
@@ -43,7 +44,7 @@ fn functions<T: Number>(criterion: &mut Criterion) {
         criterion,
         |divergence, out| divergence.grad_input(one, out).expect("equal lengths"),
         |pair @ (input, target)| {
-            support::elementwise(
+            exact::elementwise(
                 pair,
                 2.0 * T::EXP_MAX_ULP,
                 |grad| reference::grad_input(input, target, one, grad),

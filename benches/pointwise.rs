@@ -16,7 +16,8 @@
 mod support;
 
 use criterion::Criterion;
-use support::{Exact, Form, Kernel, LENGTHS, Number};
+use support::exact::{self, Exact};
+use support::{Form, Kernel, LENGTHS, Number, yardstick};
 
 fn main() {
     let mut criterion = support::criterion();
@@ -38,13 +39,13 @@ fn terms<T: Number>(criterion: &mut Criterion) {
     all.bench::<T>(
         criterion,
         |divergence, out| divergence.pointwise(out).expect("equal lengths"),
-        support::exact_terms,
+        exact::terms,
     );
     support::bench_yardstick::<T>(
         criterion,
         "read_read_write",
         |n| n,
-        |(x, t), out| support::read_read_write(x, t, out),
+        |(x, t), out| yardstick::read_read_write(x, t, out),
         |x, t| {
             let products = x.iter().zip(t).map(|(&x, &t)| x.into() * t.into());
             products.map(|value: f64| Exact::within::<T>(value, 1.0, value.abs())).collect()

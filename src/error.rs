@@ -5,6 +5,13 @@ use core::fmt;
 use crate::isa::Isa;
 
 /// Which of the two distributions a number belongs to.
+///
+/// # Examples
+/// ```
+/// use kldiv::Side;
+///
+/// assert_eq!(Side::Target.to_string(), "target");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// What the model says.
@@ -22,8 +29,13 @@ impl fmt::Display for Side {
     }
 }
 
-/// Why a call was refused. No output has been touched when one is returned.
+/// Why a call was refused: one variant for each cause, with the numbers that disagree.
 ///
+/// No output has been touched when one is returned. Numbers found in data are widened to `f64`,
+/// which is exact. There may be more variants in later versions.
+///
+/// # Units
+/// Lengths count elements, not bytes, unless they say so; indices and rows count from 0.
 /// # Examples
 /// ```
 /// use kldiv::{Error, Input, KlDiv, Target};
@@ -36,7 +48,7 @@ impl fmt::Display for Side {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// Input and target differ in length.
+    /// Input and target differ in length: [`KlDiv::new`](crate::KlDiv::new) and whatever takes both.
     Length {
         /// Elements of the input.
         input: usize,
@@ -50,50 +62,53 @@ pub enum Error {
         /// Elements of the slice.
         found: usize,
     },
-    /// A per-element upstream gradient does not have the length of the data.
+    /// [`Upstream::PerElement`](crate::Upstream::PerElement) does not have the length of the data.
     UpstreamLength {
         /// Elements of the data.
         expected: usize,
         /// Elements of the upstream gradient.
         found: usize,
     },
-    /// The data cannot be cut into that many rows of one length.
+    /// The data cannot be cut into that many rows of one length:
+    /// [`row_sums`](crate::KlDiv::row_sums), [`validate`](crate::KlDiv::validate),
+    /// [`Upstream::PerRow`](crate::Upstream::PerRow).
     Rows {
         /// Elements of the data.
         len: usize,
         /// Rows asked for.
         rows: usize,
     },
-    /// The data cannot be cut into rows of that many classes.
+    /// The data cannot be cut into rows of that many classes: [`Rows::new`](crate::Rows::new).
     Classes {
         /// Elements of the data.
         len: usize,
         /// Classes a row was said to have.
         classes: usize,
     },
-    /// A row of no classes.
+    /// A row of no classes: [`Rows::new`](crate::Rows::new).
     ZeroClasses {
         /// Elements of the data.
         len: usize,
     },
-    /// This machine, or this build, does not have the instruction set.
+    /// This machine, or this build, does not have the instruction set:
+    /// [`KlDiv::on`](crate::KlDiv::on).
     IsaUnavailable {
         /// The instruction set asked for.
         isa: Isa,
     },
-    /// A name that is not an instruction set's.
+    /// A name that is not an instruction set's, read as an [`Isa`].
     UnknownIsa {
         /// Length of the name in bytes.
         len: usize,
     },
-    /// A NaN where a probability or a logarithm of one was expected.
+    /// [`validate`](crate::KlDiv::validate) found a NaN, neither a probability nor its logarithm.
     Nan {
         /// Where it was found.
         side: Side,
         /// Its index.
         index: usize,
     },
-    /// A probability below zero.
+    /// [`validate`](crate::KlDiv::validate) found a probability below zero.
     NegativeProbability {
         /// Where it was found.
         side: Side,
@@ -102,7 +117,8 @@ pub enum Error {
         /// What was found.
         value: f64,
     },
-    /// A log-probability above the tolerance: most often a raw probability passed as its logarithm.
+    /// [`validate`](crate::KlDiv::validate) found a log-probability above the tolerance: most often
+    /// a raw probability passed as its logarithm.
     PositiveLogProbability {
         /// Where it was found.
         side: Side,
@@ -111,7 +127,7 @@ pub enum Error {
         /// What was found.
         value: f64,
     },
-    /// The probabilities of a row do not sum to one.
+    /// [`validate`](crate::KlDiv::validate) found a row whose probabilities do not sum to one.
     RowSum {
         /// Where it was found.
         side: Side,

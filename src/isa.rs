@@ -15,6 +15,12 @@ use crate::lanes::scalar;
 
 /// An instruction set that a kernel can be run with. All give the same bits.
 ///
+/// The text form is the name in lower case, read and written alike: `scalar`, `sse2`, `avx2`,
+/// `avx512`, `neon`, `simd128`. All names are known everywhere; which of them are available is
+/// another matter.
+///
+/// # Errors
+/// Reading anything else gives [`Error::UnknownIsa`].
 /// # Examples
 /// ```
 /// use kldiv::Isa;
@@ -30,11 +36,12 @@ pub enum Isa {
     Scalar,
     /// x86 with SSE2, fixed at compile time.
     Sse2,
-    /// x86-64 with AVX2, found at run time.
+    /// x86-64 with AVX2, found at run time; FMA, BMI1, BMI2, LZCNT and POPCNT must be there too.
     Avx2,
-    /// x86-64 with AVX-512 F, BW, CD, DQ and VL, found at run time; needs the feature `avx512`.
+    /// x86-64 with AVX-512 F, BW, CD, DQ and VL beside all that [`Avx2`](Isa::Avx2) asks for, found
+    /// at run time; needs the feature `avx512`.
     Avx512,
-    /// AArch64 with Advanced SIMD.
+    /// AArch64 with NEON (Advanced SIMD), found at run time.
     Neon,
     /// WebAssembly with `simd128`, fixed at compile time.
     Simd128,
@@ -47,17 +54,39 @@ impl Isa {
     /// The widest instruction set of this machine: what every function uses unless told otherwise.
     ///
     /// The CPU is asked once; later calls read the answer.
+    ///
+    /// # Examples
+    /// ```
+    /// use kldiv::Isa;
+    ///
+    /// assert_eq!(Some(Isa::best()), Isa::available().last());
+    /// ```
     #[must_use]
     pub fn best() -> Isa {
         Backend::best().isa()
     }
 
-    /// All that this machine and this build have, `Scalar` first, the best last.
+    /// All that this machine and this build have, [`Scalar`](Isa::Scalar) first, the best last.
+    ///
+    /// # Examples
+    /// ```
+    /// use kldiv::Isa;
+    ///
+    /// assert_eq!(Isa::available().next(), Some(Isa::Scalar));
+    /// ```
     pub fn available() -> impl Iterator<Item = Isa> {
         Isa::ALL.into_iter().filter(|isa| isa.is_available())
     }
 
     /// Whether this machine and this build have it, and the operating system saves its registers.
+    ///
+    /// # Examples
+    /// ```
+    /// use kldiv::Isa;
+    ///
+    /// assert!(Isa::best().is_available());
+    /// assert!(!(Isa::Neon.is_available() && Isa::Sse2.is_available())); // no machine is both
+    /// ```
     #[must_use]
     pub fn is_available(self) -> bool {
         Backend::new(self).is_some()

@@ -34,9 +34,13 @@ impl<T: Float, F: Formula<T>> Kernel<T> for RowSums<'_, T, F> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
-        let rows = self.x.chunks(self.row_length).zip(self.t.chunks(self.row_length));
-        for (out, (x, t)) in self.out.iter_mut().zip(rows) {
-            *out = crate::sum::sum(l, self.formula, x, t);
+        let RowSums { formula, mut x, mut t, row_length, out } = self;
+        for out in out {
+            // Not `chunks`: it would bring a panic for a length of zero.
+            let (Some(x), Some(t)) = (x.split_off(..row_length), t.split_off(..row_length)) else {
+                return;
+            };
+            *out = crate::sum::sum(l, formula, x, t);
         }
     }
 }

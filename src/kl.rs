@@ -70,11 +70,12 @@ impl<'a, T: Copy> Target<'a, T> {
         values
     }
 
-    fn rows(self, row_length: usize) -> impl Iterator<Item = Target<'a, T>> {
-        self.values().chunks(row_length).map(move |row| match self {
-            Target::Probs(_) => Target::Probs(row),
-            Target::LogProbs(_) => Target::LogProbs(row),
-        })
+    /// The same form with other numbers.
+    fn with(self, values: &'a [T]) -> Self {
+        match self {
+            Target::Probs(_) => Target::Probs(values),
+            Target::LogProbs(_) => Target::LogProbs(values),
+        }
     }
 }
 
@@ -301,7 +302,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// | one is NaN, or there are both +∞ and −∞ | NaN |
     /// | one is +∞ (target above zero, input probability zero) | +∞ |
     /// | one is −∞ | −∞ |
-    /// | all finite, their sum out of range | ±∞ |
+    /// | all finite, a partial sum out of range | ±∞, or NaN where both occur |
     /// # Examples
     /// ```
     /// use kldiv::{Input, KlDiv, Target};
@@ -421,10 +422,10 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// | target p | input | adds |
     /// |---|---|---|
     /// | 0, −0, or eᵗ = 0 | anything | nothing |
-    /// | positive | q = 0, ln q = −∞ | +∞ |
-    /// | positive | q or ln q = +∞ | −∞ |
+    /// | positive, finite | q = 0, ln q = −∞ | +∞ |
+    /// | positive, finite | q or ln q = +∞ | −∞ |
     /// | anything else | q negative, q or ln q NaN | NaN |
-    /// | negative | finite | −p·ln q, as it is |
+    /// | negative or +∞ | finite | −p·ln q, as it is |
     /// | NaN | anything | NaN |
     /// # Examples
     /// ```
@@ -455,11 +456,12 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// | target p | input | term |
     /// |---|---|---|
     /// | 0, −0, or eᵗ = 0 | anything | +0 |
-    /// | positive, subnormal too | q = 0, ln q = −∞ | +∞ |
-    /// | positive, subnormal too | q or ln q = +∞ | −∞ |
+    /// | positive, finite | q = 0, ln q = −∞ | +∞ |
+    /// | positive, finite | q or ln q = +∞ | −∞ |
     /// | positive | q negative, q or ln q NaN | NaN |
     /// | negative or NaN | anything | NaN |
-    /// | +∞ | q or ln q finite | +∞; with a log target as the [table](crate#special-values) says |
+    /// | t = +∞ | finite; +∞ | +∞; NaN |
+    /// | t finite, eᵗ = +∞ | not NaN | ∞·(t − ln q) |
     /// # Examples
     /// ```
     /// use kldiv::{Input, KlDiv, Target};
@@ -522,7 +524,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// element have, [`Error::Rows`] if the length is not a multiple of the number of factors per row.
     /// `grad` has not been touched.
     /// # Accuracy
-    /// At most `4 u` of the result.
+    /// At most `4 u` of the result, where no part of the formula is subnormal.
     /// # Special values
     /// | target p | input | derivative |
     /// |---|---|---|
@@ -570,8 +572,8 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// | target p | input | derivative |
     /// |---|---|---|
     /// | 0, −0, or eᵗ = 0 | anything | +0, whatever g is |
-    /// | positive, subnormal too | q = 0, ln q = −∞ | +∞ |
-    /// | positive, subnormal too | q or ln q = +∞ | −∞ |
+    /// | positive, finite | q = 0, ln q = −∞ | +∞ |
+    /// | positive, finite | q or ln q = +∞ | −∞ |
     /// | positive | q negative, q or ln q NaN | NaN |
     /// | negative or NaN | anything | NaN, even where g = 0 |
     /// | t = +∞ | finite; +∞ | +∞; NaN |
@@ -685,12 +687,18 @@ fn validate_rows<T: Element>(
     row_length: usize,
     tolerance: T,
 ) -> Result<(), Error> {
-    for (row, values) in all.values.rows(row_length).enumerate() {
+    let mut left = all.values.values();
+    let mut row = 0;
+    while let Some(part) = left.split_off(..row_length)
+        && !part.is_empty()
+    {
+        let values = all.values.with(part);
         let sum: f64 = T::Kernels::mass(Single { values, ..all }).into();
         let is_near_one = (sum - 1.0).abs() <= tolerance.into();
         if !is_near_one {
             return Err(Error::RowSum { side, row, sum });
         }
+        row += 1;
     }
     Ok(())
 }

@@ -54,8 +54,8 @@
 //! | target p | input x | term | d term / d input | d term / d target |
 //! |---|---|---|---|---|
 //! | 0, −0, or eᵗ = 0 | anything, ±∞ and NaN too | 0 | 0 | 0 |
-//! | positive, subnormal too | −∞ | +∞ | −p | +∞ |
-//! | positive, subnormal too | +∞ | −∞ | −p | −∞ |
+//! | positive, finite | −∞ | +∞ | −p | +∞ |
+//! | positive, finite | +∞ | −∞ | −p | −∞ |
 //! | positive, +∞ too | NaN | NaN | −p | NaN |
 //! | negative, −∞ too | anything | NaN | −p | NaN |
 //! | t = +∞, as it is or as a logarithm | below +∞ | +∞ | −∞ | +∞ |

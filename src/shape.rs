@@ -22,17 +22,17 @@ pub(crate) fn row_length(len: usize, rows: usize) -> Result<usize, Error> {
     if len == 0 {
         return Ok(0);
     }
-    match len.checked_rem(rows) {
-        Some(0) => Ok(len / rows),
+    match (len.checked_div(rows), len.checked_rem(rows)) {
+        (Some(row_length), Some(0)) => Ok(row_length),
         _ => Err(Error::Rows { len, rows }),
     }
 }
 
 /// Number of rows of `classes` elements.
 pub(crate) fn row_count(len: usize, classes: usize) -> Result<usize, Error> {
-    match len.checked_rem(classes) {
-        None => Err(Error::ZeroClasses { len }),
-        Some(0) => Ok(len / classes),
-        Some(_) => Err(Error::Classes { len, classes }),
+    match (len.checked_div(classes), len.checked_rem(classes)) {
+        (Some(rows), Some(0)) => Ok(rows),
+        (Some(_), _) => Err(Error::Classes { len, classes }),
+        (None, _) => Err(Error::ZeroClasses { len }),
     }
 }

@@ -6,7 +6,18 @@ use crate::kernel::Compiled;
 use crate::lanes::Element;
 use crate::shape;
 
-/// A matrix view: rows of `classes` elements.
+/// A matrix seen as rows of `classes` elements, one after another. A row is one distribution.
+///
+/// # Shape
+/// The length is a multiple of `classes`; `classes` is at least 1, the rows may be none.
+/// # Examples
+/// ```
+/// use kldiv::Rows;
+///
+/// let rows = Rows::new(&[0.5, 1.5, -1.0, 2.0, 0.0, 3.0], 3)?;
+/// assert_eq!((rows.rows(), rows.classes()), (2, 3));
+/// # Ok::<(), kldiv::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rows<'a, T> {
     values: &'a [T],
@@ -15,25 +26,85 @@ pub struct Rows<'a, T> {
 
 impl<'a, T: Element> Rows<'a, T> {
     /// Cuts `values` into rows of `classes` elements.
+    ///
+    /// # Shape
+    /// Any multiple of `classes`, 0 too.
+    /// # Errors
+    /// [`Error::ZeroClasses`] if `classes` is 0, [`Error::Classes`] if `values.len()` is not a multiple
+    /// of it.
+    /// # Examples
+    /// ```
+    /// use kldiv::{Error, Rows};
+    ///
+    /// assert_eq!(Rows::new(&[1.0, 2.0, 3.0], 2), Err(Error::Classes { len: 3, classes: 2 }));
+    /// assert_eq!(Rows::new(&[1.0, 2.0, 3.0], 0), Err(Error::ZeroClasses { len: 3 }));
+    /// ```
     pub fn new(values: &'a [T], classes: usize) -> Result<Self, Error> {
         shape::row_count(values.len(), classes)?;
         Ok(Rows { values, classes })
     }
 
     /// Number of rows.
+    ///
+    /// # Examples
+    /// ```
+    /// use kldiv::Rows;
+    ///
+    /// assert_eq!(Rows::new(&[0.0_f32; 6], 2)?.rows(), 3);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     #[must_use]
     pub fn rows(&self) -> usize {
         self.values.len().checked_div(self.classes).unwrap_or(0)
     }
 
     /// Elements of a row; at least one.
+    ///
+    /// # Examples
+    /// ```
+    /// use kldiv::Rows;
+    ///
+    /// assert_eq!(Rows::new(&[0.0_f32; 6], 2)?.classes(), 2);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
     #[must_use]
     pub fn classes(&self) -> usize {
         self.classes
     }
 }
 
-/// The logarithm of [`softmax`].
+/// The logarithm of each row's [`softmax`], `out[i] = x − ln Σ eˣ`, taken of the row of `x`.
+///
+/// # Shape
+/// `out` has the length of `logits`; none of it is read.
+/// # Units
+/// Logits are natural logarithms up to a constant for each row; results are natural-log
+/// probabilities.
+/// # Errors
+/// [`Error::OutputLength`] if `out` has another length; it has not been touched.
+/// # Accuracy
+/// At most `u·(2·|result| + ln classes + 5)`. The sum has the order of
+/// [`KlDiv::sum`](crate::KlDiv::sum) and the bits are the same on every instruction set.
+/// # Special values
+/// | row | result |
+/// |---|---|
+/// | −∞ among others | −∞ for that class; the others as if it were not there |
+/// | nothing but −∞ | NaN in the whole row |
+/// | +∞ or NaN | NaN in the whole row |
+/// | finite, however large | no overflow on the way: the largest logit is subtracted first |
+///
+/// No row is touched by what another holds.
+/// # Examples
+/// ```
+/// use kldiv::{Rows, log_softmax};
+///
+/// let mut log_probs = [0.0_f64; 4];
+/// log_softmax(Rows::new(&[7.0, 7.0, 0.0, f64::NEG_INFINITY], 2)?, &mut log_probs)?;
+/// assert!((log_probs[0] + core::f64::consts::LN_2).abs() < 1e-15);
+/// assert_eq!(log_probs[1], log_probs[0]);
+/// assert_eq!(log_probs[2..], [0.0, f64::NEG_INFINITY]);
+/// # Ok::<(), kldiv::Error>(())
+/// ```
 pub fn log_softmax<T: Element>(logits: Rows<'_, T>, out: &mut [T]) -> Result<(), Error> {
     let Rows { values, classes } = logits;
     shape::output(values.len(), out.len())?;
@@ -41,7 +112,36 @@ pub fn log_softmax<T: Element>(logits: Rows<'_, T>, out: &mut [T]) -> Result<(),
     Ok(())
 }
 
-/// Each row as probabilities.
+/// Each row as probabilities, `out[i] = eˣ / Σ eˣ`, the sum taken over the row of `x`.
+///
+/// # Shape
+/// `out` has the length of `logits`; none of it is read.
+/// # Units
+/// Logits are natural logarithms up to a constant for each row; results are probabilities.
+/// # Errors
+/// [`Error::OutputLength`] if `out` has another length; it has not been touched.
+/// # Accuracy
+/// At most `u·p·(|ln p| + ln classes + 7)` for a result p, and two steps between subnormal numbers.
+/// The sum has the order of [`KlDiv::sum`](crate::KlDiv::sum) and the bits are the same on every
+/// instruction set.
+/// # Special values
+/// | row | result |
+/// |---|---|
+/// | −∞ among others | 0 for that class; the others as if it were not there |
+/// | nothing but −∞ | NaN in the whole row |
+/// | +∞ or NaN | NaN in the whole row |
+/// | finite, however large | no overflow on the way: the largest logit is subtracted first |
+///
+/// No row is touched by what another holds.
+/// # Examples
+/// ```
+/// use kldiv::{Rows, softmax};
+///
+/// let mut probs = [0.0; 6];
+/// softmax(Rows::new(&[5.0, 5.0, f64::NEG_INFINITY, 0.0, -1e6, -1e6], 3)?, &mut probs)?;
+/// assert_eq!(probs, [0.5, 0.5, 0.0, 1.0, 0.0, 0.0]);
+/// # Ok::<(), kldiv::Error>(())
+/// ```
 pub fn softmax<T: Element>(logits: Rows<'_, T>, out: &mut [T]) -> Result<(), Error> {
     let Rows { values, classes } = logits;
     shape::output(values.len(), out.len())?;

@@ -1,6 +1,9 @@
-//! What the benchmarks share: made-up distributions, the check against the reference, memory
-//! yardsticks, and how long to measure.
+//! What the benchmarks share: made-up distributions and how to measure. True results and
+//! yardsticks have files of their own.
 #![allow(dead_code, reason = "each benchmark uses its own part")]
+
+pub(crate) mod exact;
+pub(crate) mod yardstick;
 
 use core::cell::{LazyCell, OnceCell};
 use core::hint::black_box;
@@ -8,7 +11,9 @@ use core::iter::repeat_with;
 use core::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use kldiv::{Element, Input, Isa, KlDiv, Target, accuracy, reference};
+use kldiv::{Element, Input, Isa, KlDiv, Target, accuracy};
+
+use exact::{Exact, assert_close};
 
 /// Two vectors of this length are in no first- or second-level cache.
 pub(crate) const MEMORY: usize = 1 << 24;
@@ -123,97 +128,11 @@ pub(crate) enum Form {
     Probs,
 }
 
-/// `(p, ln p, ln q)` of each element.
-fn elements<T: Number>((input, target): Pair<'_, T>) -> Vec<(f64, f64, f64)> {
-    let (Input::LogProbs(inputs) | Input::Probs(inputs)) = input;
-    let (Target::LogProbs(targets) | Target::Probs(targets)) = target;
-    let each = inputs.iter().zip(targets).map(|(&x, &t)| {
-        let (x, t): (f64, f64) = (x.into(), t.into());
-        let ln_q = if let Input::LogProbs(_) = input { x } else { x.ln() };
-        let (p, ln_p) = if let Target::LogProbs(_) = target { (t.exp(), t) } else { (t, t.ln()) };
-        (p, ln_p, ln_q)
-    });
-    each.collect()
-}
-
 /// The divergence, ready to run: what a caller pays for each time.
 #[inline(always)]
 pub(crate) fn kl_div<'a, T: Element>((input, target): Pair<'a, T>, isa: Isa) -> KlDiv<'a, T> {
     let divergence = KlDiv::new(input, target).expect("equal lengths");
     divergence.on(isa).expect("an available instruction set")
-}
-
-// --- Checks -------------------------------------------------------------------------------------
-
-/// The true result, and how far from it the measured one may be.
-pub(crate) struct Exact {
-    pub(crate) value: f64,
-    pub(crate) tolerance: f64,
-}
-
-impl Exact {
-    /// `value`, give or take `max_u` units of `scale`.
-    pub(crate) fn within<T: Number>(value: f64, max_u: f64, scale: f64) -> Self {
-        let tolerance = T::UNIT * (max_u + T::REFERENCE_MAX_U) * scale;
-        Exact { value, tolerance }
-    }
-
-    /// A sum, whose bound is one of itself and one of its `scale`.
-    pub(crate) fn sum<T: Number>(value: f64, scale: f64) -> Self {
-        let bound = accuracy::SUM_MAX_U * value.abs() + accuracy::SUM_MAX_U_OF_SCALE * scale;
-        Self::within::<T>(value, 1.0, bound)
-    }
-
-    /// The divergence.
-    pub(crate) fn divergence<T: Number>((input, target): Pair<'_, T>) -> Self {
-        // Both are sums of positive parts here: together Σ p·(|ln p| + |ln q|).
-        let scale = reference::entropy(target) + reference::cross_entropy(input, target);
-        Self::sum::<T>(reference::sum(input, target), scale)
-    }
-}
-
-/// The terms of the divergence.
-pub(crate) fn exact_terms<T: Number>(pair: Pair<'_, T>) -> Vec<Exact> {
-    let (input, target) = pair;
-    elementwise(
-        pair,
-        accuracy::TERM_MAX_U,
-        |out| reference::pointwise(input, target, out),
-        |p, ln_p, ln_q| match target {
-            Target::Probs(_) => p * (ln_p.abs() + ln_q.abs()),
-            Target::LogProbs(_) => p * (ln_p - ln_q).abs(),
-        },
-    )
-}
-
-/// What `reference` writes, each within `max_u` units of a scale that is made from the element's
-/// `(p, ln p, ln q)`.
-pub(crate) fn elementwise<T: Number>(
-    pair: Pair<'_, T>,
-    max_u: f64,
-    reference: impl Fn(&mut [f64]),
-    scale: impl Fn(f64, f64, f64) -> f64,
-) -> Vec<Exact> {
-    let elements = elements(pair);
-    let mut values = vec![0.0; elements.len()];
-    reference(&mut values);
-    let each = values.into_iter().zip(elements);
-    each.map(|(value, (p, ln_p, ln_q))| Exact::within::<T>(value, max_u, scale(p, ln_p, ln_q)))
-        .collect()
-}
-
-/// Results within their tolerances, or a panic that says which is not.
-pub(crate) fn assert_close<T: Number>(what: &str, results: &[T], exact: &[Exact]) {
-    assert_eq!(results.len(), exact.len(), "{what}");
-    for (index, (&result, exact)) in results.iter().zip(exact).enumerate() {
-        let error = (result.into() - exact.value).abs();
-        assert!(
-            error <= exact.tolerance,
-            "{what}: result {index} is {result:?}: {error:e} from {}, {:e} is allowed",
-            exact.value,
-            exact.tolerance,
-        );
-    }
 }
 
 // --- Measuring ----------------------------------------------------------------------------------
@@ -298,65 +217,6 @@ impl Kernel<'_> {
             }
         }
     }
-}
-
-// --- Yardsticks ---------------------------------------------------------------------------------
-
-/// Accumulators of the dot product: four of the widest registers.
-const ACCUMULATORS: usize = 64;
-
-/// `Σ x·t`, plainly: the least that can be done with two streams.
-pub(crate) fn dot<T: Number>(x: &[T], t: &[T]) -> T {
-    widest(|| plain_dot(x, t))
-}
-
-/// Its error: one rounding for each addition on the way of a product.
-pub(crate) fn dot_max_u(n: usize) -> f64 {
-    (n / ACCUMULATORS + 2 * ACCUMULATORS) as f64
-}
-
-#[inline(always)]
-fn plain_dot<T: Number>(x: &[T], t: &[T]) -> T {
-    let mut sums = [T::of(0.0); ACCUMULATORS];
-    let (x, x_tail) = x.as_chunks::<ACCUMULATORS>();
-    let (t, t_tail) = t.as_chunks::<ACCUMULATORS>();
-    for (x, t) in x.iter().zip(t) {
-        for i in 0..ACCUMULATORS {
-            sums[i] = sums[i] + x[i] * t[i];
-        }
-    }
-    let tail = x_tail.iter().zip(t_tail).fold(T::of(0.0), |sum, (&x, &t)| sum + x * t);
-    sums.into_iter().fold(tail, |sum, part| sum + part)
-}
-
-/// `out = x·t`, plainly: the least that can be done with two streams in and one out.
-pub(crate) fn read_read_write<T: Number>(x: &[T], t: &[T], out: &mut [T]) {
-    widest(|| plain_product(x, t, out));
-}
-
-#[inline(always)]
-fn plain_product<T: Number>(x: &[T], t: &[T], out: &mut [T]) {
-    for (out, (&x, &t)) in out.iter_mut().zip(x.iter().zip(t)) {
-        *out = x * t;
-    }
-}
-
-/// Compiles `work` for each instruction set and runs it on the widest, `Isa::best()`.
-#[cfg(any(
-    all(target_arch = "x86_64", target_feature = "sse2"),
-    all(target_arch = "aarch64", target_feature = "neon")
-))]
-fn widest<R>(work: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(work)
-}
-
-/// Elsewhere there is one.
-#[cfg(not(any(
-    all(target_arch = "x86_64", target_feature = "sse2"),
-    all(target_arch = "aarch64", target_feature = "neon")
-)))]
-fn widest<R>(work: impl FnOnce() -> R) -> R {
-    work()
 }
 
 /// A yardstick at all lengths, on the widest vectors.

@@ -80,19 +80,18 @@ where
     if let Some(isa) = options.isa {
         kl = kl.on(isa)?;
     }
-    question_distributions(&kl, shape);
-    let loss = match (options.reduction, shape.first()) {
-        (Reduction::None, _) => return print_terms(&kl, out),
-        (Reduction::Mean, _) => kl.mean(),
-        (Reduction::Sum, _) => kl.sum(),
-        (Reduction::BatchMean, Some(&batch)) => kl.batch_mean(batch),
+    match (options.reduction, shape.first()) {
+        (Reduction::None, _) => print_terms(&kl, out)?,
+        (Reduction::Mean, _) => writeln!(out, "{:?}", kl.mean())?,
+        (Reduction::Sum, _) => writeln!(out, "{:?}", kl.sum())?,
+        (Reduction::BatchMean, Some(&batch)) => writeln!(out, "{:?}", kl.batch_mean(batch))?,
         (Reduction::BatchMean, None) => {
-            return Err(Failure::Data(
-                "batchmean needs at least one dimension, the batch".to_owned(),
-            ));
+            let what = "batchmean needs at least one dimension, the batch";
+            return Err(Failure::Data(what.to_owned()));
         }
-    };
-    Ok(writeln!(out, "{loss:?}")?)
+    }
+    question_distributions(&kl, shape);
+    Ok(())
 }
 
 fn print_terms<T: Element + Debug + From<f32>>(

@@ -30,15 +30,19 @@ impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
-        let Map { formula, x, t, row_length, factors, out } = self;
-        let rows = x.chunks(row_length).zip(t.chunks(row_length));
-        for (index, (out, (x, t))) in out.chunks_mut(row_length).zip(rows).enumerate() {
+        let Map { formula, mut x, mut t, row_length, factors, mut out } = self;
+        let mut index = 0;
+        while let (Some(x), Some(t), Some(out)) =
+            (x.split_off(..row_length), t.split_off(..row_length), out.split_off_mut(..row_length))
+            && !out.is_empty()
+        {
             let (same, each) = match factors {
                 Factors::Uniform(factor) => (factor, &[][..]),
                 Factors::PerRow(rows) => (rows.get(index).copied().unwrap_or(T::ZERO), &[][..]),
                 Factors::PerElement(each) => (T::ZERO, each),
             };
             map(l, formula, x, t, same, each, out);
+            index += 1;
         }
     }
 }

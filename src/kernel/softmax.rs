@@ -21,8 +21,11 @@ impl<T: Float> Kernel<T> for LogSoftmax<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
-        let rows = self.logits.chunks(self.classes);
-        for (row, out) in rows.zip(self.out.chunks_mut(self.classes)) {
+        let LogSoftmax { mut logits, classes, mut out } = self;
+        while let (Some(row), Some(out)) =
+            (logits.split_off(..classes), out.split_off_mut(..classes))
+            && !out.is_empty()
+        {
             let largest = largest(l, row);
             let mass = sum(l, Exp { largest }, row, row);
             let ln_mass = l.first(ln::<L, true>(l, l.splat(mass)));
@@ -43,8 +46,11 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
-        let rows = self.logits.chunks(self.classes);
-        for (row, out) in rows.zip(self.out.chunks_mut(self.classes)) {
+        let Softmax { mut logits, classes, mut out } = self;
+        while let (Some(row), Some(out)) =
+            (logits.split_off(..classes), out.split_off_mut(..classes))
+            && !out.is_empty()
+        {
             let largest = largest(l, row);
             let mass = sum(l, Exp { largest }, row, row);
             map(l, Share { largest, mass }, row, row, T::ZERO, &[], out);
