@@ -13,9 +13,9 @@ pub const EXP_F32_MAX_ULP: f64 = 0.75;
 pub const EXP_F64_MAX_ULP: f64 = 0.9;
 /// Exponential of either where the result is subnormal.
 pub const EXP_SUBNORMAL_MAX_ULP: f64 = 1.0;
-/// One term: at most this many `u·p·(|ln p| + |x|)`, or `u·|term|` with a log-target.
+/// One term: at most this many `u·p·(|ln p| + |ln q|)`; where both sides are logarithms, `u·|term|`.
 pub const TERM_MAX_U: f64 = 4.0;
 /// A sum: at most this many `u` of its own absolute value …
 pub const SUM_MAX_U: f64 = 2.0;
-/// … and this many `u` of `Σ p·(|ln p| + |x|)`, for any number of terms.
+/// … and this many `u` of `Σ p·(|ln p| + |ln q|)`, for any number of terms.
 pub const SUM_MAX_U_OF_SCALE: f64 = 8.0;

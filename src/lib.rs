@@ -189,3 +189,8 @@ pub use kl::{Input, KlDiv, Reduction, Target, Upstream};
 pub use lanes::Element;
 pub use loss::{KlDivLoss, kl_div};
 pub use softmax::{Rows, log_softmax, softmax};
+
+/// Here so that `cargo test` runs the README's code; nothing else sees it.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

@@ -246,6 +246,7 @@ fn validate_with<R: Real>(is_log: bool, at: usize, value: f64) -> [Result<(), Er
         assert!(as_target.is_ok() || side_of(as_target) == Some(Side::Target), "{as_target:?}");
         [as_input, as_target]
     });
+    assert_eq!(both[0], both[1]);
     both[1]
 }
 
@@ -265,12 +266,13 @@ fn validate_accepts_distributions() {
             assert_eq!(none.validate(rows, R::of(0.0)), Ok(()));
         }
         // Within tolerance: a logarithm just above zero, a sum just off one.
-        let kl = ALL_FORMS[1].kl(&[R::of(0.01)], &[R::of(-0.01)], Isa::best());
+        let (input, target) = ([R::of(0.01)], [R::of(-0.01)]);
+        let kl = ALL_FORMS[1].kl(&input, &target, Isa::best());
         assert_eq!(kl.validate(1, R::of(0.02)), Ok(()));
         assert!(kl.validate(1, R::of(0.001)).is_err());
         // −0 is zero, and zero is no negative probability.
-        let kl =
-            ALL_FORMS[2].kl(&[R::of(-0.0), R::of(1.0)], &[R::of(1.0), R::of(-0.0)], Isa::best());
+        let (input, target) = ([R::of(-0.0), R::of(1.0)], [R::of(1.0), R::of(-0.0)]);
+        let kl = ALL_FORMS[2].kl(&input, &target, Isa::best());
         assert_eq!(kl.validate(1, R::of(0.0)), Ok(()));
     }
     check::<f32>();

@@ -4,7 +4,7 @@
 
 use core::fmt::Debug;
 
-use kldiv::{Element, Input, Isa, KlDiv, Target};
+use kldiv::{Element, Input, Isa, KlDiv, Target, accuracy, reference};
 
 /// The element types, with what the tests ask of a number. (The names keep clear of those of the library's own trait.)
 pub(crate) trait Real: Element + Debug + PartialEq {
@@ -214,6 +214,25 @@ impl Forms {
             if log { log_probs(seed, n, 3) } else { probs(seed, n, 3) }
         };
         (numbers(self.log_input, 1), numbers(self.log_target, 2))
+    }
+
+    /// `(p, |ln p| + |ln q|)`: an element's probability, and the size of what its term is made of. For two logarithms,
+    /// which are subtracted with one rounding, the size is `|ln p − ln q|`.
+    pub(crate) fn size<R: Real>(self, x: R, t: R) -> (f64, f64) {
+        let (x, t) = (x.to_f64(), t.to_f64());
+        let (p, ln_p) = if self.log_target { (t.exp(), t) } else { (t, t.ln()) };
+        let ln_q = if self.log_input { x } else { x.ln() };
+        let both_given = self.log_input && self.log_target;
+        (p, if both_given { (ln_p - ln_q).abs() } else { ln_p.abs() + ln_q.abs() })
+    }
+
+    /// The divergence, and by how much the library's sum may miss it. No probability is zero or subnormal.
+    pub(crate) fn sum_and_bound<R: Real>(self, input: &[R], target: &[R]) -> (f64, f64) {
+        let exact = reference::sum(self.input(input), self.target(target));
+        let sizes = input.iter().zip(target).map(|(&x, &t)| self.size(x, t));
+        let scale: f64 = sizes.map(|(p, size)| p * size).sum();
+        let units = accuracy::SUM_MAX_U * exact.abs() + accuracy::SUM_MAX_U_OF_SCALE * scale;
+        (exact, R::UNIT * units)
     }
 }
 

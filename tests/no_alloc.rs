@@ -1,0 +1,214 @@
+//! No public operation allocates: a counting global allocator stays where it was.
+#![allow(unsafe_code, reason = "a global allocator cannot be written without it")]
+
+use core::cell::Cell;
+use core::fmt::{self, Debug, Write};
+use std::alloc::{GlobalAlloc, Layout, System};
+
+use kldiv::{
+    Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Side, Target, Upstream, kl_div,
+    log_softmax, reference, softmax,
+};
+
+struct Counting;
+
+thread_local! {
+    /// Calls of this thread; other threads belong to the test harness.
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that is going away has no counter left, and nothing to prove.
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+}
+
+// SAFETY: every request goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.realloc(block, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        count();
+        // SAFETY: as above.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How often the allocator is called meanwhile.
+fn calls_in(work: impl FnOnce()) -> u64 {
+    let before = CALLS.get();
+    work();
+    CALLS.get() - before
+}
+
+/// Takes text and keeps none.
+struct Nowhere;
+
+impl Write for Nowhere {
+    fn write_str(&mut self, _: &str) -> fmt::Result {
+        Ok(())
+    }
+}
+
+/// Longer than a chunk of a sum, and no multiple of anything.
+const LENGTH: usize = ROWS * 3917;
+const ROWS: usize = 17;
+
+struct Data<T> {
+    logarithms: Vec<T>,
+    probabilities: Vec<T>,
+    out: Vec<T>,
+    wide: Vec<f64>,
+}
+
+fn data<T: Element>(of: fn(f64) -> T) -> Data<T> {
+    let part = |i: usize| (i % 97) as f64 / 97.0;
+    Data {
+        logarithms: (0..LENGTH).map(|i| of(-part(i) - 0.01)).collect(),
+        // Zeros among them, for the careful path.
+        probabilities: (0..LENGTH).map(|i| of(part(i))).collect(),
+        out: (0..LENGTH).map(|_| of(0.0)).collect(),
+        wide: vec![0.0; LENGTH],
+    }
+}
+
+fn elementwise<T: Element>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
+    let Data { logarithms, probabilities, out, .. } = data;
+    let one = out[0];
+    for input in [Input::LogProbs(&logarithms[..]), Input::Probs(probabilities)] {
+        for target in [Target::Probs(&probabilities[..]), Target::LogProbs(logarithms)] {
+            let kl = KlDiv::new(input, target)?.on(isa)?;
+            let _ = (kl.len(), kl.is_empty(), kl.sum(), kl.mean(), kl.batch_mean(3));
+            let _ = (kl.entropy(), kl.cross_entropy(), kl.reduce(Reduction::BatchMean(2)));
+            kl.pointwise(out)?;
+            kl.row_sums(&mut out[..ROWS])?;
+            let upstreams = [
+                Upstream::Uniform(one),
+                Upstream::PerRow(&probabilities[..ROWS]),
+                Upstream::PerElement(probabilities),
+            ];
+            for upstream in upstreams {
+                kl.grad_input(upstream, out)?;
+                kl.grad_target(upstream, out)?;
+            }
+            // Good or bad: what counts is that the answer is found without allocating.
+            let _ = kl.validate(ROWS, one);
+            let _ = kl.row_sums(&mut out[..ROWS + 1]);
+        }
+    }
+    Ok(())
+}
+
+fn faces<T: Element>(data: &mut Data<T>) -> Result<(), Error> {
+    let Data { logarithms, probabilities, out, .. } = data;
+    let one = out[0];
+    for (log_target, target) in [(false, &*probabilities), (true, &*logarithms)] {
+        for reduction in [Reduction::Mean, Reduction::Sum, Reduction::BatchMean(ROWS)] {
+            let loss = KlDivLoss::new().with_reduction(reduction).with_log_target(log_target);
+            let _ = loss.forward(logarithms, target)?;
+            loss.forward_pointwise(logarithms, target, out)?;
+            loss.backward_input(logarithms, target, one, out)?;
+            loss.backward_target(logarithms, target, one, out)?;
+            let _ = kl_div(logarithms, target, reduction, log_target)?;
+        }
+    }
+    for classes in [1, ROWS, LENGTH / ROWS, LENGTH] {
+        let logits = Rows::new(logarithms, classes)?;
+        let _ = (logits.rows(), logits.classes());
+        log_softmax(logits, out)?;
+        softmax(logits, out)?;
+    }
+    Ok(())
+}
+
+fn oracle<T: Element>(data: &mut Data<T>) {
+    let Data { logarithms, probabilities, wide, .. } = data;
+    let (input, target) = (Input::LogProbs(&logarithms[..]), Target::Probs(&probabilities[..]));
+    let _ = (reference::sum(input, target), reference::mean(input, target));
+    let _ = (reference::batch_mean(input, target, 3), reference::entropy(target));
+    let _ = reference::cross_entropy(input, target);
+    reference::pointwise(input, target, wide);
+    reference::row_sums(input, target, &mut wide[..ROWS]);
+    reference::grad_input(input, target, Upstream::PerElement(probabilities), wide);
+    reference::grad_target(input, target, Upstream::PerRow(&probabilities[..ROWS]), wide);
+    reference::log_softmax(logarithms, ROWS, wide);
+    reference::softmax(logarithms, ROWS, wide);
+}
+
+fn texts() -> fmt::Result {
+    let show = |things: &[&dyn Debug]| things.iter().try_for_each(|x| write!(Nowhere, "{x:?}"));
+    for isa in Isa::available() {
+        write!(Nowhere, "{isa}")?;
+        let _ = isa.is_available();
+    }
+    let errors = [
+        Error::Length { input: 1, target: 2 },
+        Error::OutputLength { expected: 1, found: 2 },
+        Error::UpstreamLength { expected: 1, found: 2 },
+        Error::Rows { len: 3, rows: 2 },
+        Error::Classes { len: 3, classes: 2 },
+        Error::ZeroClasses { len: 3 },
+        Error::IsaUnavailable { isa: Isa::Neon },
+        Error::UnknownIsa { len: 3 },
+        Error::Nan { side: Side::Input, index: 1 },
+        Error::NegativeProbability { side: Side::Input, index: 1, value: -0.5 },
+        Error::PositiveLogProbability { side: Side::Target, index: 1, value: 0.5 },
+        Error::RowSum { side: Side::Target, row: 1, sum: 0.5 },
+    ];
+    for error in errors {
+        write!(Nowhere, "{error}")?;
+    }
+    let _ = ("avx2".parse::<Isa>(), "nothing".parse::<Isa>());
+    write!(Nowhere, "{} {}", KlDivLoss::default(), Reduction::BatchMean(3))?;
+    show(&[&errors, &KlDivLoss::new(), &Isa::best()])
+}
+
+fn hold<T: Element>(of: fn(f64) -> T) {
+    let mut data = data(of);
+    for isa in Isa::available() {
+        let mut result = Ok(());
+        assert_eq!(calls_in(|| result = elementwise(isa, &mut data)), 0, "{isa}");
+        assert_eq!(result, Ok(()));
+    }
+    let mut result = Ok(());
+    assert_eq!(calls_in(|| result = faces(&mut data)), 0);
+    assert_eq!(result, Ok(()));
+    assert_eq!(calls_in(|| oracle(&mut data)), 0);
+}
+
+#[test]
+fn nothing_allocates() {
+    // First of all, while the instruction set is not known yet: finding it does not allocate either.
+    let mut best = Isa::Scalar;
+    assert_eq!(calls_in(|| best = Isa::best()), 0);
+    assert!(best.is_available());
+    hold(|x| x as f32);
+    hold(|x| x);
+    let mut result = Ok(());
+    assert_eq!(calls_in(|| result = texts()), 0);
+    assert_eq!(result, Ok(()));
+}
+
+/// The counter counts.
+#[test]
+fn an_allocation_is_seen() {
+    assert_eq!(calls_in(|| drop(core::hint::black_box(Box::new(1)))), 2);
+}
