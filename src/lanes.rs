@@ -63,7 +63,7 @@ pub trait Lanes: Arithmetic {
     /// A register's elements as they lie in a slice.
     type Raw: Copy;
     /// `L / COUNT` of anything: what it takes to hold one thing for each virtual lane.
-    type Bank<X: Copy>: Copy + AsRef<[X]> + AsMut<[X]>;
+    type Bank<X: Copy>: Copy + AsMut<[X]>;
     /// Elements of a register.
     const COUNT: usize;
 
@@ -154,7 +154,7 @@ pub trait Float: Element + LnConstants + ExpConstants {
     /// The smallest positive normal number.
     const MIN_POSITIVE: Self;
     /// One of each for the virtual lanes: 128 bytes of elements.
-    type Bank<X: Copy>: Copy + AsRef<[X]> + AsMut<[X]>;
+    type Bank<X: Copy>: Copy + AsMut<[X]>;
 
     /// `x` in every place.
     fn bank<X: Copy>(x: X) -> Self::Bank<X>;

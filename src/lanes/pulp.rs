@@ -13,7 +13,7 @@ use crate::math::ExpConstants;
 /// What pulp's own trait lacks: constant shifts, conversions, a test of a whole mask.
 pub trait Token: Simd {
     /// One of each for the registers that make up the virtual lanes.
-    type Bank<X: Copy>: Copy + AsRef<[X]> + AsMut<[X]>;
+    type Bank<X: Copy>: Copy + AsMut<[X]>;
 
     /// `x` in every place.
     fn bank<X: Copy>(x: X) -> Self::Bank<X>;
@@ -180,95 +180,96 @@ macro_rules! same_but_for_names {
         arithmetic { $($arithmetic:tt)* } lanes { $($own:tt)* }
     ) => {
         impl<S: Token> Arithmetic for $lanes<S> {
-        type Elem = $elem;
-        type Vec = S::$vec;
-        type Mask = S::$mask;
+            type Elem = $elem;
+            type Vec = S::$vec;
+            type Mask = S::$mask;
 
-        #[inline(always)]
-        fn splat(self, x: $elem) -> S::$vec {
-            self.0.$splat(x)
-        }
-        #[inline(always)]
-        fn add(self, a: S::$vec, b: S::$vec) -> S::$vec {
-            self.0.$add(a, b)
-        }
-        #[inline(always)]
-        fn sub(self, a: S::$vec, b: S::$vec) -> S::$vec {
-            self.0.$sub(a, b)
-        }
-        #[inline(always)]
-        fn mul(self, a: S::$vec, b: S::$vec) -> S::$vec {
-            self.0.$mul(a, b)
-        }
-        #[inline(always)]
-        fn div(self, a: S::$vec, b: S::$vec) -> S::$vec {
-            self.0.$div(a, b)
-        }
-        #[inline(always)]
-        fn less(self, a: S::$vec, b: S::$vec) -> S::$mask {
-            self.0.$less(a, b)
-        }
-        #[inline(always)]
-        fn equal(self, a: S::$vec, b: S::$vec) -> S::$mask {
-            self.0.$equal(a, b)
-        }
-        #[inline(always)]
-        fn select(self, mask: S::$mask, yes: S::$vec, no: S::$vec) -> S::$vec {
-            self.0.$select(mask, yes, no)
-        }
-        $($arithmetic)*
+            #[inline(always)]
+            fn splat(self, x: $elem) -> S::$vec {
+                self.0.$splat(x)
+            }
+            #[inline(always)]
+            fn add(self, a: S::$vec, b: S::$vec) -> S::$vec {
+                self.0.$add(a, b)
+            }
+            #[inline(always)]
+            fn sub(self, a: S::$vec, b: S::$vec) -> S::$vec {
+                self.0.$sub(a, b)
+            }
+            #[inline(always)]
+            fn mul(self, a: S::$vec, b: S::$vec) -> S::$vec {
+                self.0.$mul(a, b)
+            }
+            #[inline(always)]
+            fn div(self, a: S::$vec, b: S::$vec) -> S::$vec {
+                self.0.$div(a, b)
+            }
+            #[inline(always)]
+            fn less(self, a: S::$vec, b: S::$vec) -> S::$mask {
+                self.0.$less(a, b)
+            }
+            #[inline(always)]
+            fn equal(self, a: S::$vec, b: S::$vec) -> S::$mask {
+                self.0.$equal(a, b)
+            }
+            #[inline(always)]
+            fn select(self, mask: S::$mask, yes: S::$vec, no: S::$vec) -> S::$vec {
+                self.0.$select(mask, yes, no)
+            }
+            $($arithmetic)*
         }
 
         impl<S: Token> Lanes for $lanes<S> {
-        type Raw = S::$vec;
-        type Bank<X: Copy> = S::Bank<X>;
-        const COUNT: usize = S::$count;
+            type Raw = S::$vec;
+            type Bank<X: Copy> = S::Bank<X>;
+            const COUNT: usize = S::$count;
 
-        #[inline(always)]
-        fn bank<X: Copy>(self, x: X) -> S::Bank<X> {
-            S::bank(x)
-        }
-        #[inline(always)]
-        fn split_slice(self, slice: &[$elem]) -> (&[S::$vec], &[$elem]) {
-            S::$as_simd(slice)
-        }
-        #[inline(always)]
-        fn split_slice_mut(self, slice: &mut [$elem]) -> (&mut [S::$vec], &mut [$elem]) {
-            S::$as_mut_simd(slice)
-        }
-        #[inline(always)]
-        fn load(self, raw: S::$vec) -> S::$vec {
-            raw
-        }
-        #[inline(always)]
-        fn store(self, v: S::$vec) -> S::$vec {
-            v
-        }
-        #[inline(always)]
-        fn load_tail(self, part: &[$elem], fill: $elem) -> S::$vec {
-            let loaded = self.0.$partial_load(part);
-            if fill.to_bits() == 0 {
-                return loaded;
+            #[inline(always)]
+            fn bank<X: Copy>(self, x: X) -> S::Bank<X> {
+                S::bank(x)
             }
-            let here = self.0.$less(
-                self.0.$partial_load(&$lane_numbers[..S::$count]),
-                self.0.$splat(part.len() as $elem),
-            );
-            self.0.$select(here, loaded, self.0.$splat(fill))
-        }
-        #[inline(always)]
-        fn store_tail(self, part: &mut [$elem], v: S::$vec) {
-            self.0.$partial_store(part, v);
-        }
-        #[inline(always)]
-        fn first(self, v: S::$vec) -> $elem {
-            pulp::cast_lossy(v)
-        }
-        #[inline(always)]
-        fn rotate(self, v: S::$vec, by: usize) -> S::$vec {
-            self.0.$rotate(v, by)
-        }
-        $($own)*
+            #[inline(always)]
+            fn split_slice(self, slice: &[$elem]) -> (&[S::$vec], &[$elem]) {
+                S::$as_simd(slice)
+            }
+            #[inline(always)]
+            fn split_slice_mut(self, slice: &mut [$elem]) -> (&mut [S::$vec], &mut [$elem]) {
+                S::$as_mut_simd(slice)
+            }
+            #[inline(always)]
+            fn load(self, raw: S::$vec) -> S::$vec {
+                raw
+            }
+            #[inline(always)]
+            fn store(self, v: S::$vec) -> S::$vec {
+                v
+            }
+            #[inline(always)]
+            fn load_tail(self, part: &[$elem], fill: $elem) -> S::$vec {
+                // Pulp fills with +0.
+                let loaded = self.0.$partial_load(part);
+                let (numbers, _) = S::$as_simd(&$lane_numbers);
+                match numbers.first() {
+                    Some(&numbers) if fill.to_bits() != 0 => {
+                        let here = self.0.$less(numbers, self.0.$splat(part.len() as $elem));
+                        self.0.$select(here, loaded, self.0.$splat(fill))
+                    }
+                    _ => loaded,
+                }
+            }
+            #[inline(always)]
+            fn store_tail(self, part: &mut [$elem], v: S::$vec) {
+                self.0.$partial_store(part, v);
+            }
+            #[inline(always)]
+            fn first(self, v: S::$vec) -> $elem {
+                pulp::cast_lossy(v)
+            }
+            #[inline(always)]
+            fn rotate(self, v: S::$vec, by: usize) -> S::$vec {
+                self.0.$rotate(v, by)
+            }
+            $($own)*
         }
     };
 }
@@ -278,134 +279,104 @@ const LANE_NUMBERS_F32: [f32; 16] =
 const LANE_NUMBERS_F64: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
 
 same_but_for_names! {
-    F32,
-        f32,
-        f32s,
-        m32s,
-        F32_LANES,
-        LANE_NUMBERS_F32,
-        as_simd_f32s,
-        as_mut_simd_f32s,
-        partial_load_f32s,
-        partial_store_f32s,
-        splat_f32s,
-        rotate_right_f32s,
-        add_f32s,
-        sub_f32s,
-        mul_f32s,
-        div_f32s,
-        less_than_f32s,
-        equal_f32s,
-        select_f32s;
+    F32, f32, f32s, m32s, F32_LANES, LANE_NUMBERS_F32,
+    as_simd_f32s, as_mut_simd_f32s, partial_load_f32s, partial_store_f32s,
+    splat_f32s, rotate_right_f32s, add_f32s, sub_f32s, mul_f32s, div_f32s,
+    less_than_f32s, equal_f32s, select_f32s;
     arithmetic {
-    #[inline(always)]
-    fn round_pow2(self, x: S::f32s) -> (S::f32s, S::f32s) {
-        let s = self.0;
-        let shifted = s.add_f32s(x, s.splat_f32s(ROUND_F32));
-        let power = s.shift_to_exponent_u32s(s.transmute_u32s_f32s(shifted));
-        (s.sub_f32s(shifted, s.splat_f32s(ROUND_F32)), s.transmute_f32s_u32s(power))
-    }
-    #[inline(always)]
-    fn split(self, x: S::f32s) -> (S::f32s, S::f32s) {
-        let s = self.0;
-        let bits = s.transmute_u32s_f32s(x);
-        let above = s.sub_u32s(bits, s.splat_u32s(SPLIT_F32));
-        let exponent = s.and_u32s(above, s.splat_u32s(EXPONENT_F32));
-        let mantissa = s.sub_u32s(bits, exponent);
-        (s.transmute_f32s_u32s(mantissa), s.to_f32s(exponent))
-    }
+        #[inline(always)]
+        fn round_pow2(self, x: S::f32s) -> (S::f32s, S::f32s) {
+            let s = self.0;
+            let shifted = s.add_f32s(x, s.splat_f32s(ROUND_F32));
+            let power = s.shift_to_exponent_u32s(s.transmute_u32s_f32s(shifted));
+            (s.sub_f32s(shifted, s.splat_f32s(ROUND_F32)), s.transmute_f32s_u32s(power))
+        }
+        #[inline(always)]
+        fn split(self, x: S::f32s) -> (S::f32s, S::f32s) {
+            let s = self.0;
+            let bits = s.transmute_u32s_f32s(x);
+            let above = s.sub_u32s(bits, s.splat_u32s(SPLIT_F32));
+            let exponent = s.and_u32s(above, s.splat_u32s(EXPONENT_F32));
+            let mantissa = s.sub_u32s(bits, exponent);
+            (s.transmute_f32s_u32s(mantissa), s.to_f32s(exponent))
+        }
     }
     lanes {
-    #[inline(always)]
-    fn all_positive_normal(self, group: [S::f32s; 4]) -> bool {
-        let s = self.0;
-        let lowest = s.splat_u32s(NORMAL_F32);
-        let mut highest = s.splat_u32s(0);
-        for v in group {
-            let above = s.sub_u32s(s.transmute_u32s_f32s(v), lowest);
-            highest = s.max_u32s(highest, above);
+        #[inline(always)]
+        fn all_positive_normal(self, group: [S::f32s; 4]) -> bool {
+            let s = self.0;
+            let lowest = s.splat_u32s(NORMAL_F32);
+            let mut highest = s.splat_u32s(0);
+            for v in group {
+                let above = s.sub_u32s(s.transmute_u32s_f32s(v), lowest);
+                highest = s.max_u32s(highest, above);
+            }
+            s.none(s.greater_than_u32s(highest, s.splat_u32s(NORMAL_SPAN_F32)))
         }
-        s.none(s.greater_than_u32s(highest, s.splat_u32s(NORMAL_SPAN_F32)))
-    }
-    #[inline(always)]
-    fn all_usual_exponents(self, group: [S::f32s; 4]) -> bool {
-        let s = self.0;
-        let magnitude = s.splat_u32s(MAGNITUDE_F32);
-        let mut highest = s.splat_u32s(0);
-        for v in group {
-            highest = s.max_u32s(highest, s.and_u32s(s.transmute_u32s_f32s(v), magnitude));
+        #[inline(always)]
+        fn all_usual_exponents(self, group: [S::f32s; 4]) -> bool {
+            let s = self.0;
+            let magnitude = s.splat_u32s(MAGNITUDE_F32);
+            let mut highest = s.splat_u32s(0);
+            for v in group {
+                highest = s.max_u32s(highest, s.and_u32s(s.transmute_u32s_f32s(v), magnitude));
+            }
+            let limit = s.splat_u32s(f32::USUAL.to_bits() - 1);
+            s.none(s.greater_than_u32s(highest, limit))
         }
-        let limit = s.splat_u32s(f32::USUAL.to_bits() - 1);
-        s.none(s.greater_than_u32s(highest, limit))
-    }
     }
 }
 
 same_but_for_names! {
-    F64,
-        f64,
-        f64s,
-        m64s,
-        F64_LANES,
-        LANE_NUMBERS_F64,
-        as_simd_f64s,
-        as_mut_simd_f64s,
-        partial_load_f64s,
-        partial_store_f64s,
-        splat_f64s,
-        rotate_right_f64s,
-        add_f64s,
-        sub_f64s,
-        mul_f64s,
-        div_f64s,
-        less_than_f64s,
-        equal_f64s,
-        select_f64s;
+    F64, f64, f64s, m64s, F64_LANES, LANE_NUMBERS_F64,
+    as_simd_f64s, as_mut_simd_f64s, partial_load_f64s, partial_store_f64s,
+    splat_f64s, rotate_right_f64s, add_f64s, sub_f64s, mul_f64s, div_f64s,
+    less_than_f64s, equal_f64s, select_f64s;
     arithmetic {
-    #[inline(always)]
-    fn round_pow2(self, x: S::f64s) -> (S::f64s, S::f64s) {
-        let s = self.0;
-        let shifted = s.add_f64s(x, s.splat_f64s(ROUND_F64));
-        let power = s.shift_to_exponent_u64s(s.transmute_u64s_f64s(shifted));
-        (s.sub_f64s(shifted, s.splat_f64s(ROUND_F64)), s.transmute_f64s_u64s(power))
-    }
-    #[inline(always)]
-    fn split(self, x: S::f64s) -> (S::f64s, S::f64s) {
-        let s = self.0;
-        let bits = s.transmute_u64s_f64s(x);
-        let above = s.sub_u64s(bits, s.splat_u64s(SPLIT_F64));
-        let exponent = s.and_u64s(above, s.splat_u64s(EXPONENT_F64));
-        let mantissa = s.sub_u64s(bits, exponent);
-        (s.transmute_f64s_u64s(mantissa), s.high_bits_to_f64s(above))
-    }
+        #[inline(always)]
+        fn round_pow2(self, x: S::f64s) -> (S::f64s, S::f64s) {
+            let s = self.0;
+            let shifted = s.add_f64s(x, s.splat_f64s(ROUND_F64));
+            let power = s.shift_to_exponent_u64s(s.transmute_u64s_f64s(shifted));
+            (s.sub_f64s(shifted, s.splat_f64s(ROUND_F64)), s.transmute_f64s_u64s(power))
+        }
+        #[inline(always)]
+        fn split(self, x: S::f64s) -> (S::f64s, S::f64s) {
+            let s = self.0;
+            let bits = s.transmute_u64s_f64s(x);
+            let above = s.sub_u64s(bits, s.splat_u64s(SPLIT_F64));
+            let exponent = s.and_u64s(above, s.splat_u64s(EXPONENT_F64));
+            let mantissa = s.sub_u64s(bits, exponent);
+            (s.transmute_f64s_u64s(mantissa), s.high_bits_to_f64s(above))
+        }
     }
     lanes {
-    // The high words tell; the low ones are cleared, as no token compares 64 bits well.
-    #[inline(always)]
-    fn all_positive_normal(self, group: [S::f64s; 4]) -> bool {
-        let s = self.0;
-        let lowest: S::u32s = cast(s.splat_u64s(NORMAL_F64));
-        let high_word = s.splat_u64s(HIGH_WORD);
-        let mut highest = s.splat_u32s(0);
-        for v in group {
-            let word = s.and_u64s(s.transmute_u64s_f64s(v), high_word);
-            highest = s.max_u32s(highest, s.sub_u32s(cast(word), lowest));
+        // The high words tell; the low ones are cleared, as no token compares 64 bits well.
+        #[inline(always)]
+        fn all_positive_normal(self, group: [S::f64s; 4]) -> bool {
+            let s = self.0;
+            let lowest: S::u32s = cast(s.splat_u64s(NORMAL_F64));
+            let high_word = s.splat_u64s(HIGH_WORD);
+            let mut highest = s.splat_u32s(0);
+            for v in group {
+                let word = s.and_u64s(s.transmute_u64s_f64s(v), high_word);
+                highest = s.max_u32s(highest, s.sub_u32s(cast(word), lowest));
+            }
+            let limit: S::u32s = cast(s.splat_u64s(NORMAL_SPAN_F64 & HIGH_WORD));
+            s.none(s.greater_than_u32s(highest, limit))
         }
-        let limit: S::u32s = cast(s.splat_u64s(NORMAL_SPAN_F64 & HIGH_WORD));
-        s.none(s.greater_than_u32s(highest, limit))
-    }
-    #[inline(always)]
-    fn all_usual_exponents(self, group: [S::f64s; 4]) -> bool {
-        let s = self.0;
-        let magnitude = s.splat_u64s(MAGNITUDE_F64 & HIGH_WORD);
-        let mut highest = s.splat_u32s(0);
-        for v in group {
-            let word = s.and_u64s(s.transmute_u64s_f64s(v), magnitude);
-            highest = s.max_u32s(highest, cast(word));
+        #[inline(always)]
+        fn all_usual_exponents(self, group: [S::f64s; 4]) -> bool {
+            let s = self.0;
+            let magnitude = s.splat_u64s(MAGNITUDE_F64 & HIGH_WORD);
+            let mut highest = s.splat_u32s(0);
+            for v in group {
+                let word = s.and_u64s(s.transmute_u64s_f64s(v), magnitude);
+                highest = s.max_u32s(highest, cast(word));
+            }
+            let limit: S::u32s = cast(s.splat_u64s(f64::USUAL.to_bits() - (1 << 32)));
+            s.none(s.greater_than_u32s(highest, limit))
         }
-        let limit: S::u32s = cast(s.splat_u64s(f64::USUAL.to_bits() - (1 << 32)));
-        s.none(s.greater_than_u32s(highest, limit))
-    }
     }
 }
 

@@ -18,106 +18,106 @@ pub(crate) struct F64;
 macro_rules! same_but_for_type {
     ($lanes:ident, $elem:ty, $vec:ty, $count:literal, $all_between:ident; $($own:tt)*) => {
         impl Arithmetic for $lanes {
-        type Elem = $elem;
-        type Vec = $vec;
-        type Mask = $vec;
+            type Elem = $elem;
+            type Vec = $vec;
+            type Mask = $vec;
 
-        #[inline(always)]
-        fn splat(self, x: $elem) -> $vec {
-            <$vec>::splat(x)
-        }
-        #[inline(always)]
-        fn add(self, a: $vec, b: $vec) -> $vec {
-            a + b
-        }
-        #[inline(always)]
-        fn sub(self, a: $vec, b: $vec) -> $vec {
-            a - b
-        }
-        #[inline(always)]
-        fn mul(self, a: $vec, b: $vec) -> $vec {
-            a * b
-        }
-        #[inline(always)]
-        fn div(self, a: $vec, b: $vec) -> $vec {
-            a / b
-        }
-        #[inline(always)]
-        fn less(self, a: $vec, b: $vec) -> $vec {
-            a.simd_lt(b)
-        }
-        #[inline(always)]
-        fn equal(self, a: $vec, b: $vec) -> $vec {
-            a.simd_eq(b)
-        }
-        #[inline(always)]
-        fn select(self, mask: $vec, yes: $vec, no: $vec) -> $vec {
-            mask.select(yes, no)
-        }
-        $($own)*
+            #[inline(always)]
+            fn splat(self, x: $elem) -> $vec {
+                <$vec>::splat(x)
+            }
+            #[inline(always)]
+            fn add(self, a: $vec, b: $vec) -> $vec {
+                a + b
+            }
+            #[inline(always)]
+            fn sub(self, a: $vec, b: $vec) -> $vec {
+                a - b
+            }
+            #[inline(always)]
+            fn mul(self, a: $vec, b: $vec) -> $vec {
+                a * b
+            }
+            #[inline(always)]
+            fn div(self, a: $vec, b: $vec) -> $vec {
+                a / b
+            }
+            #[inline(always)]
+            fn less(self, a: $vec, b: $vec) -> $vec {
+                a.simd_lt(b)
+            }
+            #[inline(always)]
+            fn equal(self, a: $vec, b: $vec) -> $vec {
+                a.simd_eq(b)
+            }
+            #[inline(always)]
+            fn select(self, mask: $vec, yes: $vec, no: $vec) -> $vec {
+                mask.select(yes, no)
+            }
+            $($own)*
         }
 
         impl Lanes for $lanes {
-        type Raw = [$elem; $count];
-        type Bank<X: Copy> = [X; 4];
-        const COUNT: usize = $count;
+            type Raw = [$elem; $count];
+            type Bank<X: Copy> = [X; 4];
+            const COUNT: usize = $count;
 
-        #[inline(always)]
-        fn bank<X: Copy>(self, x: X) -> [X; 4] {
-            [x; 4]
-        }
-        #[inline(always)]
-        fn split_slice(self, slice: &[$elem]) -> (&[[$elem; $count]], &[$elem]) {
-            slice.as_chunks()
-        }
-        #[inline(always)]
-        fn split_slice_mut(self, slice: &mut [$elem]) -> (&mut [[$elem; $count]], &mut [$elem]) {
-            slice.as_chunks_mut()
-        }
-        #[inline(always)]
-        fn load(self, raw: [$elem; $count]) -> $vec {
-            <$vec>::new(raw)
-        }
-        #[inline(always)]
-        fn store(self, v: $vec) -> [$elem; $count] {
-            v.to_array()
-        }
-        #[inline(always)]
-        fn load_tail(self, part: &[$elem], fill: $elem) -> $vec {
-            let mut raw = [fill; $count];
-            for (lane, &x) in raw.iter_mut().zip(part) {
-                *lane = x;
+            #[inline(always)]
+            fn bank<X: Copy>(self, x: X) -> [X; 4] {
+                [x; 4]
             }
-            <$vec>::new(raw)
-        }
-        #[inline(always)]
-        fn store_tail(self, part: &mut [$elem], v: $vec) {
-            for (x, lane) in part.iter_mut().zip(v.to_array()) {
-                *x = lane;
+            #[inline(always)]
+            fn split_slice(self, slice: &[$elem]) -> (&[[$elem; $count]], &[$elem]) {
+                slice.as_chunks()
             }
-        }
-        #[inline(always)]
-        fn first(self, v: $vec) -> $elem {
-            v.to_array()[0]
-        }
-        #[inline(always)]
-        fn rotate(self, v: $vec, by: usize) -> $vec {
-            let mut lanes = v.to_array();
-            lanes.rotate_left(by);
-            <$vec>::new(lanes)
-        }
-        #[inline(always)]
-        fn all_positive_normal(self, group: [$vec; 4]) -> bool {
-            $all_between(group, <$vec>::splat(<$elem>::MIN_POSITIVE), <$vec>::splat(<$elem>::MAX))
-        }
-        #[inline(always)]
-        fn all_usual_exponents(self, group: [$vec; 4]) -> bool {
-            $all_between(
-                group,
-                <$vec>::splat(-<$elem>::USUAL.next_down()),
-                <$vec>::splat(<$elem>::USUAL.next_down()),
-            )
-        }
+            #[inline(always)]
+            fn split_slice_mut(self, slice: &mut [$elem]) -> (&mut [[$elem; $count]], &mut [$elem]) {
+                slice.as_chunks_mut()
+            }
+            #[inline(always)]
+            fn load(self, raw: [$elem; $count]) -> $vec {
+                <$vec>::new(raw)
+            }
+            #[inline(always)]
+            fn store(self, v: $vec) -> [$elem; $count] {
+                v.to_array()
+            }
+            #[inline(always)]
+            fn load_tail(self, part: &[$elem], fill: $elem) -> $vec {
+                let mut raw = [fill; $count];
+                for (lane, &x) in raw.iter_mut().zip(part) {
+                    *lane = x;
+                }
+                <$vec>::new(raw)
+            }
+            #[inline(always)]
+            fn store_tail(self, part: &mut [$elem], v: $vec) {
+                for (x, lane) in part.iter_mut().zip(v.to_array()) {
+                    *x = lane;
+                }
+            }
+            #[inline(always)]
+            fn first(self, v: $vec) -> $elem {
+                v.to_array()[0]
+            }
+            #[inline(always)]
+            fn rotate(self, v: $vec, by: usize) -> $vec {
+                let mut lanes = v.to_array();
+                lanes.rotate_left(by);
+                <$vec>::new(lanes)
+            }
+            #[inline(always)]
+            fn all_positive_normal(self, group: [$vec; 4]) -> bool {
+                $all_between(group, <$vec>::splat(<$elem>::MIN_POSITIVE), <$vec>::splat(<$elem>::MAX))
+            }
+            #[inline(always)]
+            fn all_usual_exponents(self, group: [$vec; 4]) -> bool {
+                $all_between(
+                    group,
+                    <$vec>::splat(-<$elem>::USUAL.next_down()),
+                    <$vec>::splat(<$elem>::USUAL.next_down()),
+                )
+            }
         }
     };
 }
