@@ -70,7 +70,7 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     }
     let sum = l.first(total.sum);
     let compensated = sum + l.first(total.lost);
-    let is_finite = sum - sum == L::Elem::ZERO;
+    let is_finite = L::Elem::NEG_INFINITY < sum && sum < L::Elem::INFINITY;
     if is_finite { compensated } else { sum }
 }
 
@@ -105,7 +105,7 @@ fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     let mut index = 0;
     loop {
         // The usual case: as many full groups of usual elements as come.
-        while let Some((gx, gt)) = full_group(l, x, t, index) {
+        while let Some([gx, gt]) = full_group(l, x, t, index) {
             let (gx, gt) = (load(l, gx), load(l, gt));
             if !formula.usual(l, gx, gt) {
                 break;
@@ -149,11 +149,11 @@ fn full_group<'a, L: Lanes>(
     x: &'a [L::Raw],
     t: &'a [L::Raw],
     index: usize,
-) -> Option<(&'a [L::Raw], &'a [L::Raw])> {
+) -> Option<[&'a [L::Raw]; 2]> {
     let registers = virtual_lanes::<L::Elem>() / L::COUNT;
     let start = first_of_group(index, registers);
     let span = 3 * registers + 1;
-    Some((x.get(start..)?.get(..span)?, t.get(start..)?.get(..span)?))
+    Some([x.get(start..)?.get(..span)?, t.get(start..)?.get(..span)?])
 }
 
 /// The registers of a group.

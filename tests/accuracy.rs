@@ -115,11 +115,7 @@ fn sweep_f32(bits: impl Iterator<Item = u32>) -> (Worst<f32>, [Worst<f32>; 2]) {
 fn hold_f32((ln, [exp, exp_subnormal]): (Worst<f32>, [Worst<f32>; 2])) {
     ln.within(&"ln f32", accuracy::LN_F32_MAX_ULP, "ulp");
     exp.within(&"exp f32", accuracy::EXP_F32_MAX_ULP, "ulp");
-    exp_subnormal.within(
-        &"exp f32, subnormal results",
-        accuracy::EXP_SUBNORMAL_MAX_ULP,
-        "ulp",
-    );
+    exp_subnormal.within(&"exp f32, subnormal results", accuracy::EXP_SUBNORMAL_MAX_ULP, "ulp");
 }
 
 #[test]
@@ -218,7 +214,8 @@ mod double {
     fn ln_arguments() -> Vec<f64> {
         let mut random = Random::new(64);
         let mut all = Vec::new();
-        let any = |random: &mut Random| f64::from_bits(random.below(f64::INFINITY.to_bits()).max(1));
+        let any =
+            |random: &mut Random| f64::from_bits(random.below(f64::INFINITY.to_bits()).max(1));
         all.extend((0..6000).map(|_| any(&mut random)));
         // Subnormals of every length.
         all.extend((0..2000).map(|i| f64::from_bits((random.next() >> (12 + i % 52)).max(1))));
@@ -291,11 +288,7 @@ mod double {
         }
         let [normal, subnormal] = worst;
         normal.within(&"exp f64", accuracy::EXP_F64_MAX_ULP, "ulp");
-        subnormal.within(
-            &"exp f64, subnormal results",
-            accuracy::EXP_SUBNORMAL_MAX_ULP,
-            "ulp",
-        );
+        subnormal.within(&"exp f64, subnormal results", accuracy::EXP_SUBNORMAL_MAX_ULP, "ulp");
     }
 }
 
@@ -318,7 +311,8 @@ fn term_error<R: Real>(forms: Forms, x: R, t: R, term: R) -> f64 {
 /// `(input, target)` as probabilities: random, equal, all but equal, at the ends of the logarithm's intervals.
 fn adversaries(random: &mut Random) -> (f64, f64) {
     let ends = [0.6875, 0.687_499, 1.0, 0.999_999, 0.5, 0.51, 0.49, 0.34375, 0.343_749];
-    let any_scale = |random: &mut Random| random.unit() * libm::ldexp(1.0, -(random.below(40) as i32));
+    let any_scale =
+        |random: &mut Random| random.unit() * libm::ldexp(1.0, -(random.below(40) as i32));
     let end = |random: &mut Random| {
         let end = ends[random.below(ends.len() as u64) as usize];
         (end * (1.0 + random.between(1e-3))).min(1.0)

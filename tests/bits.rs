@@ -165,6 +165,19 @@ fn with_zeros<R: Real>(forms: Forms, n: usize) -> [Vec<R>; 3] {
     [input, target, factors]
 }
 
+/// Terms of both signs, whose sum is small beside them: what a long sum loses to rounding shows.
+fn cancelling<R: Real>(forms: Forms, n: usize) -> [Vec<R>; 3] {
+    let [mut input, target, factors] = with_zeros::<R>(forms, n);
+    for (i, x) in input.iter_mut().enumerate().filter(|(i, _)| i % 3 != 1) {
+        // Alternately on either side of the target.
+        let t = target[i].to_f64();
+        let ln_t = if forms.log_target { t } else { libm::log(t) };
+        let ln_x = ln_t + if i % 2 == 0 { 3.1 } else { -3.1 };
+        *x = R::of(if forms.log_input { ln_x } else { libm::exp(ln_x) });
+    }
+    [input, target, factors]
+}
+
 fn any_bits<R: Real>(_: Forms, n: usize) -> [Vec<R>; 3] {
     [wide(1, n), wide(2, n), wide(3, n.max(1))]
 }
@@ -201,8 +214,8 @@ fn every_short_length_f64() {
 fn compare_chunks<R: Real>() {
     for forms in ALL_FORMS {
         for n in [CHUNK - 1, CHUNK, CHUNK + 1, CHUNK + 4 * virtual_lanes::<R>(), 2 * CHUNK + 7] {
-            let [input, target, factors] = with_zeros::<R>(forms, n);
-            compare("with zeros", forms, [&input, &target, &factors], &[n % 4]);
+            let [input, target, factors] = cancelling::<R>(forms, n);
+            compare("cancelling", forms, [&input, &target, &factors], &[n % 4]);
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use super::Number;
 
-/// Accumulators of the dot product: four of the widest registers.
-const ACCUMULATORS: usize = 64;
+/// Accumulators of the dot product. Twice as many are not kept in registers.
+const ACCUMULATORS: usize = 32;
 
 /// `Σ x·t`, plainly: the least that can be done with two streams in.
 pub(crate) fn dot<T: Number>(x: &[T], t: &[T]) -> T {
-    widest(|| plain_dot(x, t))
+    widest(Dot { x, t })
 }
 
 /// Its error: one rounding for each addition on the way of a product.
@@ -15,39 +15,82 @@ pub(crate) fn dot_max_u(n: usize) -> f64 {
     (n / ACCUMULATORS + 2 * ACCUMULATORS) as f64
 }
 
-#[inline(always)]
-fn plain_dot<T: Number>(x: &[T], t: &[T]) -> T {
-    let mut sums = [T::of(0.0); ACCUMULATORS];
-    let (x, x_tail) = x.as_chunks::<ACCUMULATORS>();
-    let (t, t_tail) = t.as_chunks::<ACCUMULATORS>();
-    for (x, t) in x.iter().zip(t) {
-        for i in 0..ACCUMULATORS {
-            sums[i] = sums[i] + x[i] * t[i];
-        }
-    }
-    let tail = x_tail.iter().zip(t_tail).fold(T::of(0.0), |sum, (&x, &t)| sum + x * t);
-    sums.into_iter().fold(tail, |sum, part| sum + part)
-}
-
 /// `out = x·t`, plainly: the least that can be done with two streams in and one out.
 pub(crate) fn read_read_write<T: Number>(x: &[T], t: &[T], out: &mut [T]) {
-    widest(|| plain_product(x, t, out));
+    widest(Product { x, t, out });
 }
 
-#[inline(always)]
-fn plain_product<T: Number>(x: &[T], t: &[T], out: &mut [T]) {
-    for (out, (&x, &t)) in out.iter_mut().zip(x.iter().zip(t)) {
-        *out = x * t;
+/// Not a closure: compiled as a function of its own, it would not have the instruction set of its
+/// caller.
+trait Work {
+    type Output;
+    fn run(self) -> Self::Output;
+}
+
+struct Dot<'a, T> {
+    x: &'a [T],
+    t: &'a [T],
+}
+
+impl<T: Number> Work for Dot<'_, T> {
+    type Output = T;
+
+    #[inline(always)]
+    fn run(self) -> T {
+        let mut sums = [T::of(0.0); ACCUMULATORS];
+        let (x, x_tail) = self.x.as_chunks::<ACCUMULATORS>();
+        let (t, t_tail) = self.t.as_chunks::<ACCUMULATORS>();
+        for (x, t) in x.iter().zip(t) {
+            for i in 0..ACCUMULATORS {
+                sums[i] = sums[i] + x[i] * t[i];
+            }
+        }
+        let mut all = T::of(0.0);
+        for (&x, &t) in x_tail.iter().zip(t_tail) {
+            all = all + x * t;
+        }
+        for part in sums {
+            all = all + part;
+        }
+        all
     }
 }
 
-/// Compiles `work` for each instruction set and runs it on the widest, `Isa::best()`.
+struct Product<'a, T> {
+    x: &'a [T],
+    t: &'a [T],
+    out: &'a mut [T],
+}
+
+impl<T: Number> Work for Product<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for (out, (&x, &t)) in self.out.iter_mut().zip(self.x.iter().zip(self.t)) {
+            *out = x * t;
+        }
+    }
+}
+
+/// Compiles the work for each instruction set and runs it on the widest, `Isa::best()`.
 #[cfg(any(
     all(target_arch = "x86_64", target_feature = "sse2"),
     all(target_arch = "aarch64", target_feature = "neon")
 ))]
-fn widest<R>(work: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(work)
+fn widest<W: Work>(work: W) -> W::Output {
+    struct Vectorized<W>(W);
+
+    impl<W: Work> pulp::WithSimd for Vectorized<W> {
+        type Output = W::Output;
+
+        #[inline(always)]
+        fn with_simd<S: pulp::Simd>(self, _: S) -> W::Output {
+            self.0.run()
+        }
+    }
+
+    pulp::Arch::new().dispatch(Vectorized(work))
 }
 
 /// Elsewhere there is one.
@@ -55,6 +98,6 @@ fn widest<R>(work: impl FnOnce() -> R) -> R {
     all(target_arch = "x86_64", target_feature = "sse2"),
     all(target_arch = "aarch64", target_feature = "neon")
 )))]
-fn widest<R>(work: impl FnOnce() -> R) -> R {
-    work()
+fn widest<W: Work>(work: W) -> W::Output {
+    work.run()
 }
