@@ -7,8 +7,8 @@
 use core::hint::black_box;
 
 use kldiv::{
-    DistillLoss, Divergence, Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target,
-    Teacher, Upstream, kl_div, log_softmax, softmax,
+    Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target, Upstream, kl_div,
+    log_softmax, softmax,
 };
 use object::{Object, ObjectSymbol};
 
@@ -37,32 +37,6 @@ fn use_everything<T: Element>(log_probs: &[T; 4], probs: &[T; 4]) -> Result<(), 
             }
         }
         let matrix = Rows::new(log_probs, 2)?;
-        for teacher in [
-            Teacher::Logits(matrix),
-            Teacher::LogProbs(matrix),
-            Teacher::Probs(Rows::new(probs, 2)?),
-            Teacher::Classes(&[0, 1]),
-        ] {
-            for divergence in [
-                Divergence::Forward,
-                Divergence::Reverse,
-                Divergence::JensenShannon { beta: probs[1] },
-            ] {
-                let loss = DistillLoss::new(matrix, teacher)?
-                    .temperature(one)
-                    .divergence(divergence)
-                    .row_weights(&probs[..2])?
-                    .on(isa)?;
-                let upstream = Upstream::Uniform(one);
-                black_box((loss.reduce(Reduction::Sum), loss.weighted_mean()));
-                // One-hot targets leave some combinations without a meaning.
-                loss.row_losses(rows).ok();
-                loss.grad_student(upstream, out).ok();
-                loss.grad_teacher(upstream, more).ok();
-                loss.loss_and_grad_student(upstream, rows, out).ok();
-                black_box((&rows, &out, &more));
-            }
-        }
         log_softmax(matrix, out)?;
         softmax(matrix, more)?;
         black_box((&out, &more));

@@ -4,10 +4,7 @@ mod support;
 
 use Is::{Inf, MinusInf, Nan, Negative, Nothing, Positive, Zero};
 use kldiv::{Isa, KlDiv, Rows, Upstream, log_softmax, reference, softmax};
-use support::{
-    ALL_FORMS, Class, Forms, Real, class, close, cycled, isas, log_probs, probs, raw, same,
-    specials,
-};
+use support::{ALL_FORMS, Class, Forms, Real, class, close, cycled, isas, raw, same, specials};
 
 /// What a table says of one result.
 #[derive(Clone, Copy, Debug, PartialEq)]

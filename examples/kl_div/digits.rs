@@ -4,7 +4,7 @@ use core::hint::black_box;
 use std::io::Write;
 use std::time::Instant;
 
-use kldiv::{DistillLoss, Element, Error, Input, Isa, KlDiv, Reduction, Rows, Target, Teacher};
+use kldiv::{Element, Error, Input, Isa, KlDiv, Reduction, Rows, Target};
 
 use crate::{Failure, npy};
 
@@ -229,25 +229,30 @@ fn print_known_values(digits: &Digits, out: &mut impl Write) -> Result<usize, Fa
 /// The quantities of `KNOWN`, in its order.
 fn known_quantities<T: Element + From<f32>>(digits: &Digits) -> Result<[T; 5], Error> {
     let images = digits.labels.len();
-    let student: Vec<T> = digits.student.iter().map(|&logit| T::from(logit)).collect();
-    let teacher: Vec<T> = digits.teacher.iter().map(|&logit| T::from(logit)).collect();
-    let distributions = distributions(&student, &teacher)?;
-    let kl = distributions.kl()?;
-    let softened = DistillLoss::new(
-        Rows::new(&student, CLASSES)?,
-        Teacher::Logits(Rows::new(&teacher, CLASSES)?),
-    )?
-    .temperature(T::from(4.0));
+    let plain = at_temperature::<T>(digits, 1.0)?;
+    let softened = at_temperature::<T>(digits, 4.0)?;
+    let kl = plain.kl()?;
     // A one-hot target has no entropy, so the divergence from it is the cross-entropy.
     let labels = one_hot::<T>(&digits.labels);
-    let to_labels = KlDiv::new(Input::LogProbs(&distributions.student_ln), Target::Probs(&labels))?;
+    let to_labels = KlDiv::new(Input::LogProbs(&plain.student_ln), Target::Probs(&labels))?;
     Ok([
         kl.sum(),
         kl.mean(),
         kl.batch_mean(images),
-        softened.reduce(Reduction::BatchMean(images)),
+        softened.kl()?.batch_mean(images),
         to_labels.batch_mean(images),
     ])
+}
+
+/// Both networks' logits divided by `temperature`, a power of two: the quotients are exact.
+fn at_temperature<T: Element + From<f32>>(
+    digits: &Digits,
+    temperature: f32,
+) -> Result<Distributions<T>, Error> {
+    let divide = |logits: &[f32]| -> Vec<T> {
+        logits.iter().map(|&logit| T::from(logit / temperature)).collect()
+    };
+    distributions(&divide(&digits.student), &divide(&digits.teacher))
 }
 
 fn one_hot<T: Element + From<f32>>(labels: &[u32]) -> Vec<T> {
