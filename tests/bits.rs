@@ -49,7 +49,7 @@ type Answer<R> = (String, Vec<R>);
 /// Row counts that divide `n`: one row, the fewest that are more, and rows of one element.
 fn row_counts(n: usize) -> Vec<usize> {
     let mut counts = vec![1];
-    counts.extend((2..n).find(|rows| n % rows == 0));
+    counts.extend((2..n).find(|&rows| n.is_multiple_of(rows)));
     if n > 1 {
         counts.push(n);
     }
@@ -184,7 +184,8 @@ fn any_bits<R: Real>(_: Forms, n: usize) -> [Vec<R>; 3] {
 
 fn compare_lengths<R: Real>(lengths: impl Iterator<Item = usize> + Clone) {
     for forms in ALL_FORMS {
-        let kinds: [(&str, fn(Forms, usize) -> [Vec<R>; 3]); 4] = [
+        type Make<R> = fn(Forms, usize) -> [Vec<R>; 3];
+        let kinds: [(&str, Make<R>); 4] = [
             ("ordinary", ordinary),
             ("with zeros", with_zeros),
             ("with specials", with_specials),

@@ -13,7 +13,7 @@ mod cases;
 #[path = "bits_table/table.rs"]
 mod table;
 
-use std::fmt::Write;
+use core::fmt::Write;
 
 use cases::{Case, Space};
 use kldiv::Isa;

@@ -1,9 +1,10 @@
 //! No public operation allocates: a counting global allocator stays where it was.
 #![allow(unsafe_code, reason = "a global allocator cannot be written without it")]
 
+use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
 use core::fmt::{self, Debug, Write};
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::System;
 
 use kldiv::{
     Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Side, Target, Upstream, kl_div,

@@ -33,7 +33,7 @@ fn reads(error: Error, text: &str) {
 #[test]
 fn input_and_target_of_different_lengths() {
     fn check<R: Real>() {
-        let values = vec![R::of(0.5); 5];
+        let values = [R::of(0.5); 5];
         for forms in ALL_FORMS {
             for (input, target) in [(0, 1), (1, 0), (4, 5), (5, 4)] {
                 let expected = Error::Length { input, target };
@@ -99,7 +99,7 @@ fn outputs_of_a_wrong_length() {
 #[test]
 fn an_upstream_factor_for_each_element() {
     fn check<R: Real>() {
-        let values = vec![R::of(0.5); 13];
+        let values = [R::of(0.5); 13];
         for (n, found) in [(0, 1), (12, 0), (12, 11), (12, 13), (12, 1), (12, 4)] {
             let expected = Error::UpstreamLength { expected: n, found };
             let upstream = Upstream::PerElement(&values[..found]);
@@ -121,7 +121,7 @@ fn an_upstream_factor_for_each_element() {
 #[test]
 fn rows_that_do_not_divide() {
     fn check<R: Real>() {
-        let values = vec![R::of(0.5); 13];
+        let values = [R::of(0.5); 13];
         for (len, rows) in [(12, 0), (12, 5), (12, 7), (12, 13), (1, 2), (1, 0)] {
             let expected = Error::Rows { len, rows };
             for forms in ALL_FORMS {
@@ -142,7 +142,7 @@ fn rows_that_do_not_divide() {
 #[test]
 fn rows_of_classes() {
     fn check<R: Real>() {
-        let values = vec![R::of(0.5); 12];
+        let values = [R::of(0.5); 12];
         for classes in [5, 7, 13, usize::MAX] {
             assert_eq!(Rows::new(&values, classes), Err(Error::Classes { len: 12, classes }));
         }
@@ -405,7 +405,8 @@ fn nothing_at_all() {
         for forms in ALL_FORMS {
             for isa in support::isas() {
                 let kl = forms.kl::<R>(&[], &[], isa);
-                assert!(kl.is_empty() && kl.len() == 0);
+                assert!(kl.is_empty());
+                assert_eq!(kl.len(), 0);
                 assert_eq!(kl.sum().bits(), 0);
                 assert_eq!(kl.entropy().bits(), 0);
                 assert_eq!(kl.cross_entropy().bits(), 0);
