@@ -63,10 +63,7 @@ impl Token for pulp::x86::V3 {
         let biased = self.add_u64s(bits, self.splat_u64s(1023 << 52));
         let integer = self.shr_const_u64x4::<52>(biased);
         let shifted = self.or_u64s(integer, self.splat_u64s(TWO_POW_52));
-        self.sub_f64s(
-            self.transmute_f64s_u64s(shifted),
-            self.splat_f64s(f64::from_bits(TWO_POW_52) + 1023.0),
-        )
+        self.sub_f64s(cast(shifted), self.splat_f64s(f64::from_bits(TWO_POW_52) + 1023.0))
     }
     #[inline(always)]
     fn none(self, mask: Self::m32s) -> bool {
@@ -214,7 +211,8 @@ macro_rules! same_but_for_names {
             }
             #[inline(always)]
             fn select(self, mask: S::$mask, yes: S::$vec, no: S::$vec) -> S::$vec {
-                self.0.$select(mask, yes, no)
+                // Pulp's selection of floats is not always inlined; that of integers is.
+                cast(self.0.$select(mask, cast(yes), cast(no)))
             }
             $($arithmetic)*
         }
@@ -252,7 +250,7 @@ macro_rules! same_but_for_names {
                 match numbers.first() {
                     Some(&numbers) if fill.to_bits() != 0 => {
                         let here = self.0.$less(numbers, self.0.$splat(part.len() as $elem));
-                        self.0.$select(here, loaded, self.0.$splat(fill))
+                        self.select(here, loaded, self.0.$splat(fill))
                     }
                     _ => loaded,
                 }
@@ -282,23 +280,23 @@ same_but_for_names! {
     F32, f32, f32s, m32s, F32_LANES, LANE_NUMBERS_F32,
     as_simd_f32s, as_mut_simd_f32s, partial_load_f32s, partial_store_f32s,
     splat_f32s, rotate_right_f32s, add_f32s, sub_f32s, mul_f32s, div_f32s,
-    less_than_f32s, equal_f32s, select_f32s;
+    less_than_f32s, equal_f32s, select_u32s;
     arithmetic {
         #[inline(always)]
         fn round_pow2(self, x: S::f32s) -> (S::f32s, S::f32s) {
             let s = self.0;
             let shifted = s.add_f32s(x, s.splat_f32s(ROUND_F32));
-            let power = s.shift_to_exponent_u32s(s.transmute_u32s_f32s(shifted));
-            (s.sub_f32s(shifted, s.splat_f32s(ROUND_F32)), s.transmute_f32s_u32s(power))
+            let power = s.shift_to_exponent_u32s(cast(shifted));
+            (s.sub_f32s(shifted, s.splat_f32s(ROUND_F32)), cast(power))
         }
         #[inline(always)]
         fn split(self, x: S::f32s) -> (S::f32s, S::f32s) {
             let s = self.0;
-            let bits = s.transmute_u32s_f32s(x);
+            let bits = cast(x);
             let above = s.sub_u32s(bits, s.splat_u32s(SPLIT_F32));
             let exponent = s.and_u32s(above, s.splat_u32s(EXPONENT_F32));
             let mantissa = s.sub_u32s(bits, exponent);
-            (s.transmute_f32s_u32s(mantissa), s.to_f32s(exponent))
+            (cast(mantissa), s.to_f32s(exponent))
         }
     }
     lanes {
@@ -308,7 +306,7 @@ same_but_for_names! {
             let lowest = s.splat_u32s(NORMAL_F32);
             let mut highest = s.splat_u32s(0);
             for v in group {
-                let above = s.sub_u32s(s.transmute_u32s_f32s(v), lowest);
+                let above = s.sub_u32s(cast(v), lowest);
                 highest = s.max_u32s(highest, above);
             }
             s.none(s.greater_than_u32s(highest, s.splat_u32s(NORMAL_SPAN_F32)))
@@ -319,7 +317,7 @@ same_but_for_names! {
             let magnitude = s.splat_u32s(MAGNITUDE_F32);
             let mut highest = s.splat_u32s(0);
             for v in group {
-                highest = s.max_u32s(highest, s.and_u32s(s.transmute_u32s_f32s(v), magnitude));
+                highest = s.max_u32s(highest, s.and_u32s(cast(v), magnitude));
             }
             let limit = s.splat_u32s(f32::USUAL.to_bits() - 1);
             s.none(s.greater_than_u32s(highest, limit))
@@ -331,23 +329,23 @@ same_but_for_names! {
     F64, f64, f64s, m64s, F64_LANES, LANE_NUMBERS_F64,
     as_simd_f64s, as_mut_simd_f64s, partial_load_f64s, partial_store_f64s,
     splat_f64s, rotate_right_f64s, add_f64s, sub_f64s, mul_f64s, div_f64s,
-    less_than_f64s, equal_f64s, select_f64s;
+    less_than_f64s, equal_f64s, select_u64s;
     arithmetic {
         #[inline(always)]
         fn round_pow2(self, x: S::f64s) -> (S::f64s, S::f64s) {
             let s = self.0;
             let shifted = s.add_f64s(x, s.splat_f64s(ROUND_F64));
-            let power = s.shift_to_exponent_u64s(s.transmute_u64s_f64s(shifted));
-            (s.sub_f64s(shifted, s.splat_f64s(ROUND_F64)), s.transmute_f64s_u64s(power))
+            let power = s.shift_to_exponent_u64s(cast(shifted));
+            (s.sub_f64s(shifted, s.splat_f64s(ROUND_F64)), cast(power))
         }
         #[inline(always)]
         fn split(self, x: S::f64s) -> (S::f64s, S::f64s) {
             let s = self.0;
-            let bits = s.transmute_u64s_f64s(x);
+            let bits = cast(x);
             let above = s.sub_u64s(bits, s.splat_u64s(SPLIT_F64));
             let exponent = s.and_u64s(above, s.splat_u64s(EXPONENT_F64));
             let mantissa = s.sub_u64s(bits, exponent);
-            (s.transmute_f64s_u64s(mantissa), s.high_bits_to_f64s(above))
+            (cast(mantissa), s.high_bits_to_f64s(above))
         }
     }
     lanes {
@@ -359,7 +357,7 @@ same_but_for_names! {
             let high_word = s.splat_u64s(HIGH_WORD);
             let mut highest = s.splat_u32s(0);
             for v in group {
-                let word = s.and_u64s(s.transmute_u64s_f64s(v), high_word);
+                let word = s.and_u64s(cast(v), high_word);
                 highest = s.max_u32s(highest, s.sub_u32s(cast(word), lowest));
             }
             let limit: S::u32s = cast(s.splat_u64s(NORMAL_SPAN_F64 & HIGH_WORD));
@@ -371,7 +369,7 @@ same_but_for_names! {
             let magnitude = s.splat_u64s(MAGNITUDE_F64 & HIGH_WORD);
             let mut highest = s.splat_u32s(0);
             for v in group {
-                let word = s.and_u64s(s.transmute_u64s_f64s(v), magnitude);
+                let word = s.and_u64s(cast(v), magnitude);
                 highest = s.max_u32s(highest, cast(word));
             }
             let limit: S::u32s = cast(s.splat_u64s(f64::USUAL.to_bits() - (1 << 32)));
