@@ -121,8 +121,15 @@ macro_rules! compile {
     };
 }
 
-compile!(f32);
-compile!(f64);
+// Two modules, so that the compiler can work on both types at once.
+mod single {
+    use super::*;
+    compile!(f32);
+}
+mod double {
+    use super::*;
+    compile!(f64);
+}
 
 impl<T: Float> Pair<'_, T> {
     /// The one place where the four pairs are told apart.
