@@ -6,7 +6,7 @@ mod map;
 mod softmax;
 
 pub(crate) use compiled::{Compiled, Pair, Single};
-pub(crate) use formula::{Formula, usual_values};
+pub(crate) use formula::{Formula, register_value, usual_values};
 pub(crate) use map::Factors;
 
 use crate::lanes::{Float, Lanes};

@@ -232,6 +232,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// assert_eq!(kl.sum(), 1.0);
     /// # Ok::<(), Error>(())
     /// ```
+    #[inline]
     pub fn new(input: Input<'a, T>, target: Target<'a, T>) -> Result<Self, Error> {
         shape::same(input.values().len(), target.values().len())?;
         Ok(KlDiv { pair: Pair { backend: Backend::best(), input, target } })
@@ -251,11 +252,10 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// }
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    pub fn on(self, isa: Isa) -> Result<Self, Error> {
-        match Backend::new(isa) {
-            Some(backend) => Ok(KlDiv { pair: Pair { backend, ..self.pair } }),
-            None => Err(Error::IsaUnavailable { isa }),
-        }
+    #[inline]
+    pub fn on(mut self, isa: Isa) -> Result<Self, Error> {
+        self.pair.backend = Backend::new(isa).ok_or(Error::IsaUnavailable { isa })?;
+        Ok(self)
     }
 
     /// Number of elements, of the input as of the target.

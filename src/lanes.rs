@@ -66,6 +66,8 @@ pub trait Lanes: Arithmetic {
     type Bank<X: Copy>: Copy + AsMut<[X]>;
     /// Elements of a register.
     const COUNT: usize;
+    /// Whether kernels have code of their own for short and for long slices: speed for size.
+    const VARIANTS: bool;
 
     /// `x` in every place.
     fn bank<X: Copy>(self, x: X) -> Self::Bank<X>;

@@ -12,7 +12,8 @@
 //! The main sum alone decides whether the result is finite, so infinities and NaNs come out as
 //! the plain sum has them.
 
-use crate::kernel::{Formula, usual_values};
+use crate::kernel::{Formula, register_value, usual_values};
+use crate::lanes::scalar::Scalar;
 use crate::lanes::{Arithmetic, Float, Lanes, virtual_lanes};
 
 /// Terms after which the lanes are merged.
@@ -56,44 +57,130 @@ impl<V: Copy> Compensated<V> {
     }
 }
 
+/// Chunks that are summed side by side where [`Lanes::VARIANTS`]. From memory, streams in several
+/// places are faster than one: at the end of a page the hardware's prefetch starts anew.
+const ABREAST: usize = 4;
+
+impl<T: Float> Compensated<T> {
+    /// Both sums together; the main sum alone where it is not finite.
+    #[inline(always)]
+    fn total(self) -> T {
+        let Compensated { sum, lost } = self;
+        let is_finite = T::NEG_INFINITY < sum && sum < T::INFINITY;
+        if is_finite { sum + lost } else { sum }
+    }
+}
+
 /// The sum of `formula` over a stream of two slices of one length.
 #[inline(always)]
 pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
-    x: &[L::Elem],
-    t: &[L::Elem],
+    mut x: &[L::Elem],
+    mut t: &[L::Elem],
 ) -> L::Elem {
-    let mut total = Compensated::zero(l);
-    for (x, t) in x.chunks(CHUNK).zip(t.chunks(CHUNK)) {
-        total = total.merge(l, sum_chunk(l, formula, x, t));
+    if L::VARIANTS && t.len() <= L::COUNT {
+        let zero = l.splat(L::Elem::ZERO);
+        let sum = sum_register(l, formula, x, t);
+        return fold_register(l, Compensated { sum, lost: zero }).total();
     }
-    let sum = l.first(total.sum);
-    let compensated = sum + l.first(total.lost);
-    let is_finite = L::Elem::NEG_INFINITY < sum && sum < L::Elem::INFINITY;
-    if is_finite { compensated } else { sum }
+    if L::VARIANTS && t.len() <= virtual_lanes::<L::Elem>() {
+        return sum_short(l, formula, x, t).total();
+    }
+    let scalar = Scalar::<L::Elem>::NEW;
+    let mut total = Compensated::zero(scalar);
+    if L::VARIANTS {
+        while let (Some(x), Some(t)) =
+            (x.split_off(..ABREAST * CHUNK), t.split_off(..ABREAST * CHUNK))
+        {
+            for chunk in sum_abreast(l, formula, x, t) {
+                total = total.merge(scalar, chunk);
+            }
+        }
+    }
+    for (x, t) in x.chunks(CHUNK).zip(t.chunks(CHUNK)) {
+        total = total.merge(scalar, sum_chunk(l, formula, x, t));
+    }
+    total.total()
 }
 
-/// Lane 0 of the result holds the chunk's sum.
+/// The sum of a stream with no more than one term for each lane: what [`sum_chunk`] does, less
+/// what it would do with zeros.
+#[inline(always)]
+fn sum_short<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    mut x: &[L::Elem],
+    mut t: &[L::Elem],
+) -> Compensated<L::Elem> {
+    let mut bank = l.bank(Compensated::zero(l));
+    let bank = bank.as_mut();
+    let registers = t.len().div_ceil(L::COUNT);
+    for lanes in bank.iter_mut().take(registers) {
+        let count = L::COUNT.min(t.len());
+        if let (Some(x), Some(t)) = (x.split_off(..count), t.split_off(..count)) {
+            lanes.sum = sum_register(l, formula, x, t);
+        }
+    }
+    fold(l, bank.get_mut(..registers.next_power_of_two()).unwrap_or_default())
+}
+
+/// The sums of lanes with one term, or without.
+#[inline(always)]
+fn sum_register<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    x: &[L::Elem],
+    t: &[L::Elem],
+) -> L::Vec {
+    let zero = l.splat(L::Elem::ZERO);
+    let (fill_x, fill_t) = formula.fill();
+    let (x, t) = (only(l, x, fill_x), only(l, t, fill_t));
+    l.add(register_value(l, formula, x, t, zero), zero)
+}
+
+/// The sums of [`ABREAST`] chunks.
+#[inline(always)]
+fn sum_abreast<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    x: &[L::Elem],
+    t: &[L::Elem],
+) -> [Compensated<L::Elem>; ABREAST] {
+    let registers = virtual_lanes::<L::Elem>() / L::COUNT;
+    let (x, _) = l.split_slice(x);
+    let (t, _) = l.split_slice(t);
+    let mut banks = [l.bank(Compensated::zero(l)); ABREAST];
+    for block in 0..CHUNK / (GROUP * registers * L::COUNT) {
+        for (chunk, bank) in banks.iter_mut().enumerate() {
+            for (register, lanes) in bank.as_mut().iter_mut().enumerate() {
+                let start = (chunk * (CHUNK / L::COUNT)) + block * GROUP * registers + register;
+                if let Some([x, t]) = full_group(l, x, t, start) {
+                    *lanes = lanes.add(l, values(l, formula, load(l, x), load(l, t)));
+                }
+            }
+        }
+    }
+    let mut sums = [Compensated::zero(Scalar::<L::Elem>::NEW); ABREAST];
+    for (sum, bank) in sums.iter_mut().zip(&mut banks) {
+        *sum = fold(l, bank.as_mut());
+    }
+    sums
+}
+
+/// The sum of a chunk.
 ///
-/// The chunk's groups are numbered: group `i` holds register `i mod registers` of each of the
-/// four parts of block `i / registers`. The last block may lack some or all of them.
+/// Its groups are numbered: group `i` holds register `i mod registers` of each of the four
+/// parts of block `i / registers`. The last block may lack some or all of them.
 #[inline(always)]
 fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
     x: &[L::Elem],
     t: &[L::Elem],
-) -> Compensated<L::Vec> {
+) -> Compensated<L::Elem> {
     let registers = virtual_lanes::<L::Elem>() / L::COUNT;
     let zero = l.splat(L::Elem::ZERO);
-    let (fill_x, fill_t) = formula.fill();
-    if t.len() <= L::COUNT && L::COUNT > 1 {
-        // One register at most: what follows, less what would be done with zeros.
-        let value = formula.value::<L, true>(l, only(l, x, fill_x), only(l, t, fill_t), zero);
-        return fold_register(l, Compensated { sum: l.add(value, zero), lost: zero });
-    }
-
     let (x, x_tail) = l.split_slice(x);
     let (t, t_tail) = l.split_slice(t);
     let blocks = t.len() / (GROUP * registers);
@@ -105,7 +192,7 @@ fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     let mut index = 0;
     loop {
         // The usual case: as many full groups of usual elements as come.
-        while let Some([gx, gt]) = full_group(l, x, t, index) {
+        while let Some([gx, gt]) = full_group(l, x, t, first_of_group(index, registers)) {
             let (gx, gt) = (load(l, gx), load(l, gt));
             if !formula.usual(l, gx, gt) {
                 break;
@@ -125,6 +212,7 @@ fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
             let (x, t) = if let (Some(&x), Some(&t)) = (x.get(at), t.get(at)) {
                 (l.load(x), l.load(t))
             } else if at == t.len() && !t_tail.is_empty() {
+                let (fill_x, fill_t) = formula.fill();
                 (l.load_tail(x_tail, fill_x), l.load_tail(t_tail, fill_t))
             } else {
                 break;
@@ -142,16 +230,15 @@ fn first_of_group(index: usize, registers: usize) -> usize {
     index / registers * (GROUP * registers) + index % registers
 }
 
-/// Where group `index` of both slices lies, if it is all there.
+/// The group whose first register is at `start` of both slices, if it is all there.
 #[inline(always)]
 fn full_group<'a, L: Lanes>(
     _: L,
     x: &'a [L::Raw],
     t: &'a [L::Raw],
-    index: usize,
+    start: usize,
 ) -> Option<[&'a [L::Raw]; 2]> {
     let registers = virtual_lanes::<L::Elem>() / L::COUNT;
-    let start = first_of_group(index, registers);
     let span = 3 * registers + 1;
     Some([x.get(start..)?.get(..span)?, t.get(start..)?.get(..span)?])
 }
@@ -168,7 +255,7 @@ fn load<L: Lanes>(l: L, group: &[L::Raw]) -> [L::Vec; GROUP] {
     ]
 }
 
-/// The only register of a slice.
+/// The only register of a slice; `fill` in the lanes without an element.
 #[inline(always)]
 fn only<L: Lanes>(l: L, slice: &[L::Elem], fill: L::Elem) -> L::Vec {
     let (whole, tail) = l.split_slice(slice);
@@ -176,6 +263,25 @@ fn only<L: Lanes>(l: L, slice: &[L::Elem], fill: L::Elem) -> L::Vec {
         Some(&raw) => l.load(raw),
         None => l.load_tail(tail, fill),
     }
+}
+
+/// The values of a group.
+#[inline(always)]
+fn values<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    x: [L::Vec; GROUP],
+    t: [L::Vec; GROUP],
+) -> [L::Vec; GROUP] {
+    let zero = l.splat(L::Elem::ZERO);
+    if formula.usual(l, x, t) {
+        return usual_values(l, formula, x, t, [zero; GROUP]);
+    }
+    let mut values = [zero; GROUP];
+    for ((value, x), t) in values.iter_mut().zip(x).zip(t) {
+        *value = formula.value::<L, true>(l, x, t, zero);
+    }
+    values
 }
 
 #[inline(always)]
@@ -190,9 +296,9 @@ fn add_to<L: Lanes>(
     }
 }
 
-/// Merges all lanes into lane 0: first whole registers, then within the last one.
+/// Merges all lanes: first whole registers, then those of the last one.
 #[inline(always)]
-fn fold<L: Lanes>(l: L, mut bank: &mut [Compensated<L::Vec>]) -> Compensated<L::Vec> {
+fn fold<L: Lanes>(l: L, mut bank: &mut [Compensated<L::Vec>]) -> Compensated<L::Elem> {
     while bank.len() > 1 {
         let (lower, upper) = bank.split_at_mut(bank.len() / 2);
         for (a, b) in lower.iter_mut().zip(upper) {
@@ -203,14 +309,14 @@ fn fold<L: Lanes>(l: L, mut bank: &mut [Compensated<L::Vec>]) -> Compensated<L::
     fold_register(l, bank.first().copied().unwrap_or(Compensated::zero(l)))
 }
 
-/// Merges the lanes of a register into lane 0.
+/// Merges the lanes of a register.
 #[inline(always)]
-fn fold_register<L: Lanes>(l: L, mut all: Compensated<L::Vec>) -> Compensated<L::Vec> {
+fn fold_register<L: Lanes>(l: L, mut all: Compensated<L::Vec>) -> Compensated<L::Elem> {
     let mut by = L::COUNT / 2;
     while by > 0 {
         let rotated = Compensated { sum: l.rotate(all.sum, by), lost: l.rotate(all.lost, by) };
         all = all.merge(l, rotated);
         by /= 2;
     }
-    all
+    Compensated { sum: l.first(all.sum), lost: l.first(all.lost) }
 }

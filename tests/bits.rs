@@ -227,6 +227,26 @@ fn lengths_around_a_chunk() {
     compare_chunks::<f64>();
 }
 
+fn compare_long_sums<R: Real>() {
+    for forms in ALL_FORMS {
+        for n in [4 * CHUNK, 9 * CHUNK + 37] {
+            let [input, target, _] = cancelling::<R>(forms, n);
+            let sum = |isa| [("sum".to_owned(), vec![forms.kl(&input, &target, isa).sum()])];
+            let expected = sum(Isa::Scalar);
+            for isa in isas() {
+                assert_same(&(isa, forms, n), &sum(isa), &expected);
+            }
+        }
+    }
+}
+
+/// Where several chunks may be summed side by side.
+#[test]
+fn sums_of_many_chunks() {
+    compare_long_sums::<f32>();
+    compare_long_sums::<f64>();
+}
+
 /// Each pair of special numbers alone among ordinary ones: in every lane, in whole groups and in the tail.
 fn compare_special_grid<R: Real>() {
     let specials = specials::<R>();

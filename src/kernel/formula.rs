@@ -21,7 +21,7 @@ pub(crate) trait Formula<T: Float>: Copy {
         g: A::Vec,
     ) -> A::Vec;
 
-    /// An input and a target whose value is +0.
+    /// An input and a target whose value is a zero, if possible usual ones.
     fn fill(self) -> (T, T);
 }
 
@@ -39,6 +39,22 @@ pub(crate) fn usual_values<L: Lanes, F: Formula<L::Elem>>(
     [a, b, c, d]
 }
 
+/// The values of one register.
+#[inline(always)]
+pub(crate) fn register_value<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    x: L::Vec,
+    t: L::Vec,
+    g: L::Vec,
+) -> L::Vec {
+    if L::VARIANTS && formula.usual(l, [x; GROUP], [t; GROUP]) {
+        formula.value::<L, false>(l, x, t, g)
+    } else {
+        formula.value::<L, true>(l, x, t, g)
+    }
+}
+
 /// What the input numbers are.
 pub(crate) trait InputForm: Copy {
     fn usual<L: Lanes>(l: L, x: [L::Vec; GROUP]) -> bool;
@@ -52,6 +68,8 @@ pub(crate) trait InputForm: Copy {
     ) -> A::Vec;
     /// The derivative of `−p·ln q` by the input, times `g`.
     fn grad<A: Arithmetic>(a: A, p: A::Vec, x: A::Vec, g: A::Vec) -> A::Vec;
+    /// An input of probability one.
+    fn certain<T: Float>() -> T;
 }
 
 /// What the target numbers are.
@@ -64,8 +82,10 @@ pub(crate) trait TargetForm: Copy {
     fn ln_p_minus<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec, y: A::Vec) -> A::Vec;
     /// The derivative of `p·(ln p − y)` by the target, from `difference = ln p − y`.
     fn grad<A: Arithmetic>(a: A, p: A::Vec, difference: A::Vec) -> A::Vec;
+    /// A target of probability one.
+    fn certain<T: Float>() -> T;
     /// A target of probability zero.
-    fn zero<T: Float>() -> T;
+    fn impossible<T: Float>() -> T;
 }
 
 /// Probabilities.
@@ -97,6 +117,10 @@ impl InputForm for LnProbs {
     fn grad<A: Arithmetic>(a: A, p: A::Vec, _: A::Vec, g: A::Vec) -> A::Vec {
         a.mul(negative(a, p), g)
     }
+    #[inline(always)]
+    fn certain<T: Float>() -> T {
+        T::ZERO
+    }
 }
 
 impl InputForm for Probs {
@@ -119,6 +143,10 @@ impl InputForm for Probs {
     #[inline(always)]
     fn grad<A: Arithmetic>(a: A, p: A::Vec, x: A::Vec, g: A::Vec) -> A::Vec {
         a.mul(a.div(negative(a, p), x), g)
+    }
+    #[inline(always)]
+    fn certain<T: Float>() -> T {
+        T::ONE
     }
 }
 
@@ -144,7 +172,11 @@ impl TargetForm for Probs {
         a.add(difference, a.splat(A::Elem::ONE))
     }
     #[inline(always)]
-    fn zero<T: Float>() -> T {
+    fn certain<T: Float>() -> T {
+        T::ONE
+    }
+    #[inline(always)]
+    fn impossible<T: Float>() -> T {
         T::ZERO
     }
 }
@@ -171,7 +203,11 @@ impl TargetForm for LnProbs {
         a.mul(p, a.add(difference, a.splat(A::Elem::ONE)))
     }
     #[inline(always)]
-    fn zero<T: Float>() -> T {
+    fn certain<T: Float>() -> T {
+        T::ZERO
+    }
+    #[inline(always)]
+    fn impossible<T: Float>() -> T {
         T::NEG_INFINITY
     }
 }
@@ -193,6 +229,12 @@ pub(crate) trait Family: Copy {
         t: A::Vec,
         g: A::Vec,
     ) -> A::Vec;
+
+    /// A target whose value is a zero where the input is certain.
+    #[inline(always)]
+    fn fill<T: Float, R: TargetForm>() -> T {
+        R::certain()
+    }
 }
 
 /// The member of a family for an input form and a target form.
@@ -235,7 +277,7 @@ impl<T: Float, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R
     }
     #[inline(always)]
     fn fill(self) -> (T, T) {
-        (T::ZERO, R::zero())
+        (I::certain(), F::fill::<T, R>())
     }
 }
 
@@ -345,5 +387,9 @@ impl Family for Mass {
         _: A::Vec,
     ) -> A::Vec {
         R::p::<A, ANY>(a, t)
+    }
+    #[inline(always)]
+    fn fill<T: Float, R: TargetForm>() -> T {
+        R::impossible()
     }
 }

@@ -1,6 +1,6 @@
 //! A formula written element by element.
 
-use super::{Formula, Kernel, usual_values};
+use super::{Formula, Kernel, register_value, usual_values};
 use crate::lanes::{Float, Lanes};
 use crate::sum::GROUP;
 
@@ -89,7 +89,7 @@ pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
         let x = l.load_tail(x_tail, fill_x);
         let t = l.load_tail(t_tail, fill_t);
         let g = if each_tail.is_empty() { same } else { l.load_tail(each_tail, L::Elem::ZERO) };
-        l.store_tail(out_tail, formula.value::<L, true>(l, x, t, g));
+        l.store_tail(out_tail, register_value(l, formula, x, t, g));
     }
 }
 

@@ -221,6 +221,7 @@ macro_rules! same_but_for_names {
             type Raw = S::$vec;
             type Bank<X: Copy> = S::Bank<X>;
             const COUNT: usize = S::$count;
+            const VARIANTS: bool = true;
 
             #[inline(always)]
             fn bank<X: Copy>(self, x: X) -> S::Bank<X> {

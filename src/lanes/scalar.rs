@@ -64,6 +64,7 @@ impl<T: Float> Lanes for Scalar<T> {
     type Raw = T;
     type Bank<X: Copy> = T::Bank<X>;
     const COUNT: usize = 1;
+    const VARIANTS: bool = false;
 
     #[inline(always)]
     fn bank<X: Copy>(self, x: X) -> T::Bank<X> {

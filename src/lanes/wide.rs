@@ -61,6 +61,7 @@ macro_rules! same_but_for_type {
             type Raw = [$elem; $count];
             type Bank<X: Copy> = [X; 4];
             const COUNT: usize = $count;
+            const VARIANTS: bool = false;
 
             #[inline(always)]
             fn bank<X: Copy>(self, x: X) -> [X; 4] {
@@ -102,9 +103,12 @@ macro_rules! same_but_for_type {
             }
             #[inline(always)]
             fn rotate(self, v: $vec, by: usize) -> $vec {
-                let mut lanes = v.to_array();
-                lanes.rotate_left(by);
-                <$vec>::new(lanes)
+                let lanes = v.to_array();
+                let mut rotated = lanes;
+                for (i, lane) in rotated.iter_mut().enumerate() {
+                    *lane = lanes[(i + by) % $count];
+                }
+                <$vec>::new(rotated)
             }
             #[inline(always)]
             fn all_positive_normal(self, group: [$vec; 4]) -> bool {
