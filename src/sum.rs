@@ -22,15 +22,15 @@ pub(crate) const CHUNK: usize = 65_536;
 pub(crate) const GROUP: usize = 4;
 
 /// A sum and what rounding took from it.
-#[derive(Clone, Copy)]
-struct Compensated<V> {
+#[derive(Clone, Copy, Debug)]
+pub struct Compensated<V> {
     sum: V,
     lost: V,
 }
 
 impl<V: Copy> Compensated<V> {
     #[inline(always)]
-    fn zero<L: Arithmetic<Vec = V>>(l: L) -> Self {
+    pub(crate) fn zero<L: Arithmetic<Vec = V>>(l: L) -> Self {
         let zero = l.splat(L::Elem::ZERO);
         Compensated { sum: zero, lost: zero }
     }
@@ -47,12 +47,27 @@ impl<V: Copy> Compensated<V> {
 
     /// Adds another sum, by Knuth's two-sum: exact whichever outweighs the other.
     #[inline(always)]
-    fn merge<L: Arithmetic<Vec = V>>(self, l: L, other: Self) -> Self {
+    pub(crate) fn merge<L: Arithmetic<Vec = V>>(self, l: L, other: Self) -> Self {
         let sum = l.add(self.sum, other.sum);
         let of_other = l.sub(sum, self.sum);
         let of_self = l.sub(sum, of_other);
         let error = l.add(l.sub(self.sum, of_self), l.sub(other.sum, of_other));
         Compensated { sum, lost: l.add(l.add(self.lost, other.lost), error) }
+    }
+
+    /// What lane 0 holds.
+    #[inline(always)]
+    pub(crate) fn first<L: Lanes<Vec = V>>(self, l: L) -> Compensated<L::Elem> {
+        Compensated { sum: l.first(self.sum), lost: l.first(self.lost) }
+    }
+}
+
+impl<T: Float> Compensated<T> {
+    /// The two sums added, if that is meant.
+    #[inline(always)]
+    pub(crate) fn value(self) -> T {
+        let is_finite = T::NEG_INFINITY < self.sum && self.sum < T::INFINITY;
+        if is_finite { self.sum + self.lost } else { self.sum }
     }
 }
 
@@ -68,10 +83,7 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     for (x, t) in x.chunks(CHUNK).zip(t.chunks(CHUNK)) {
         total = total.merge(l, sum_chunk(l, formula, x, t));
     }
-    let sum = l.first(total.sum);
-    let compensated = sum + l.first(total.lost);
-    let is_finite = L::Elem::NEG_INFINITY < sum && sum < L::Elem::INFINITY;
-    if is_finite { compensated } else { sum }
+    total.first(l).value()
 }
 
 /// Lane 0 of the result holds the chunk's sum.
@@ -79,7 +91,7 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
 /// The chunk's groups are numbered: group `i` holds register `i mod registers` of each of the
 /// four parts of block `i / registers`. The last block may lack some or all of them.
 #[inline(always)]
-fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
+pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
     x: &[L::Elem],
