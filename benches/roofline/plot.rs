@@ -84,40 +84,44 @@ fn draw_panel(
         .iter()
         .filter(|point| point.kernel == kernel && point.number == limits.number)
         .collect();
-    let rates =
-        || points.iter().map(|point| point.bandwidth).chain(limits.read.iter().map(|&(_, r)| r));
-    let sizes = || limits.read.iter().map(|&(bytes, _)| bytes as f64);
-    let (least, most) = (rates().fold(f64::INFINITY, f64::min), rates().fold(0.0, f64::max));
-    let (first, last) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
     let mut chart = ChartBuilder::on(area)
         .caption(format!("{kernel}, {}", limits.number), ("sans-serif", 15))
         .margin(8)
         .x_label_area_size(34)
         .y_label_area_size(48)
-        .build_cartesian_2d((first..last).log_scale(), (least / 1.5..most * 1.5).log_scale())?;
+        .build_cartesian_2d(0.0..(limits.read.len() - 1).max(1) as f64, rates(report).log_scale())?;
+    // The working sets stand at equal distances, in their order.
     chart
         .configure_mesh()
         .light_line_style(WHITE)
-        .x_desc("bytes")
+        .x_desc("working set")
         .y_desc("GB/s")
-        .x_label_formatter(&|bytes| size_name(*bytes))
+        .x_labels(limits.read.len())
+        .x_label_formatter(&|&place| {
+            limits.read.get(place as usize).map_or(String::new(), |&(bytes, _)| size_name(bytes))
+        })
         .draw()?;
-    let roof = limits.read.iter().map(|&(bytes, rate)| (bytes as f64, rate));
+    let roof = limits.read.iter().enumerate().map(|(place, &(_, rate))| (place as f64, rate));
     chart.draw_series(LineSeries::new(roof, BLACK.stroke_width(2)))?;
     let isas: BTreeSet<&str> = points.iter().map(|point| point.isa.as_str()).collect();
     for isa in isas {
         let style = colour(isa).stroke_width(2);
         let of_isa = points.iter().filter(|point| point.isa == isa);
-        // The smallest working set first, as in the limits.
-        let line: Vec<(f64, f64)> = sizes().zip(of_isa.map(|point| point.bandwidth)).collect();
+        let line = of_isa.enumerate().map(|(place, point)| (place as f64, point.bandwidth));
+        let line: Vec<(f64, f64)> = line.collect();
         chart.draw_series(LineSeries::new(line.iter().copied(), style))?;
         chart.draw_series(line.iter().map(|&at| Circle::new(at, 3, style.filled())))?;
     }
     Ok(())
 }
 
-fn size_name(bytes: f64) -> String {
-    let units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let unit = units.into_iter().find(|&(unit, _)| bytes >= unit as f64);
-    unit.map_or(format!("{bytes:.0}"), |(unit, name)| format!("{:.0} {name}", bytes / unit as f64))
+/// All that is drawn, and some room.
+fn rates(report: &Report) -> std::ops::Range<f64> {
+    let limits = report.limits.iter().flat_map(|limits| limits.read.iter().map(|&(_, rate)| rate));
+    let all = || limits.clone().chain(report.points.iter().map(|point| point.bandwidth));
+    all().fold(f64::INFINITY, f64::min) / 1.5..all().fold(0.0, f64::max) * 1.5
+}
+
+fn size_name(bytes: usize) -> String {
+    if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{} MiB", bytes >> 20) }
 }
