@@ -5,6 +5,8 @@ mod formula;
 mod map;
 mod softmax;
 
+#[cfg(feature = "rayon")]
+pub(crate) use compiled::Total;
 pub(crate) use compiled::{Compiled, Pair, Single};
 pub(crate) use formula::{Formula, register_value, usual_values};
 pub(crate) use map::Factors;
@@ -42,5 +44,23 @@ impl<T: Float, F: Formula<T>> Kernel<T> for RowSums<'_, T, F> {
             };
             *out = crate::sum::sum(l, formula, x, t);
         }
+    }
+}
+
+/// The sum of a formula over one chunk of a stream, for whoever merges the chunks.
+#[cfg(feature = "rayon")]
+pub(crate) struct ChunkSum<'a, T, F> {
+    pub(crate) formula: F,
+    pub(crate) x: &'a [T],
+    pub(crate) t: &'a [T],
+}
+
+#[cfg(feature = "rayon")]
+impl<T: Float, F: Formula<T>> Kernel<T> for ChunkSum<'_, T, F> {
+    type Output = crate::sum::Compensated<T>;
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self, l: L) -> Self::Output {
+        crate::sum::sum_chunk(l, self.formula, self.x, self.t)
     }
 }

@@ -113,7 +113,7 @@ pub enum Upstream<'a, T> {
 
 impl<'a, T> Upstream<'a, T> {
     /// Checks lengths; the length of a row and what it is multiplied by.
-    fn factors(self, len: usize, grad: usize) -> Result<(usize, Factors<'a, T>), Error> {
+    pub(crate) fn factors(self, len: usize, grad: usize) -> Result<(usize, Factors<'a, T>), Error> {
         shape::output(len, grad)?;
         match self {
             Upstream::Uniform(factor) => Ok((len, Factors::Uniform(factor))),
@@ -214,7 +214,7 @@ impl fmt::Display for Reduction {
 /// 22 (1951).
 #[derive(Clone, Copy, Debug)]
 pub struct KlDiv<'a, T> {
-    pair: Pair<'a, T>,
+    pub(crate) pair: Pair<'a, T>,
 }
 
 impl<'a, T: Element> KlDiv<'a, T> {

@@ -158,6 +158,7 @@
 //! |---|---|---|
 //! | `std` | yes | detection by the standard library; nothing in the interface or the results changes |
 //! | `avx512` | yes | kernels for AVX-512 beside those for AVX2 |
+//! | `rayon` | no | the module `parallel`: the same results, bit for bit, on several threads; brings `std` |
 //!
 //! The crate is `no_std` either way. It does not allocate, contains no `unsafe`, and no public
 //! function panics, whatever it is given: lengths that disagree are an [`Error`], and outputs are
@@ -165,6 +166,7 @@
 //!
 //! The minimum supported Rust version is 1.89.
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "std")]
@@ -178,6 +180,8 @@ mod kl;
 mod lanes;
 mod loss;
 mod math;
+#[cfg(feature = "rayon")]
+pub mod parallel;
 pub mod reference;
 mod shape;
 mod softmax;

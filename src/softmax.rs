@@ -20,8 +20,8 @@ use crate::shape;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rows<'a, T> {
-    values: &'a [T],
-    classes: usize,
+    pub(crate) values: &'a [T],
+    pub(crate) classes: usize,
 }
 
 impl<'a, T: Element> Rows<'a, T> {

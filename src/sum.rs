@@ -22,16 +22,20 @@ pub(crate) const CHUNK: usize = 65_536;
 /// Terms that a lane adds up before the one compensated addition.
 pub(crate) const GROUP: usize = 4;
 
+/// Chunks that are summed side by side where [`Lanes::VARIANTS`]. From memory, streams in several
+/// places are faster than one: at the end of a page the hardware's prefetch starts anew.
+const ABREAST: usize = 4;
+
 /// A sum and what rounding took from it.
-#[derive(Clone, Copy)]
-struct Compensated<V> {
+#[derive(Clone, Copy, Debug)]
+pub struct Compensated<V> {
     sum: V,
     lost: V,
 }
 
 impl<V: Copy> Compensated<V> {
     #[inline(always)]
-    fn zero<L: Arithmetic<Vec = V>>(l: L) -> Self {
+    pub(crate) fn zero<L: Arithmetic<Vec = V>>(l: L) -> Self {
         let zero = l.splat(L::Elem::ZERO);
         Compensated { sum: zero, lost: zero }
     }
@@ -48,7 +52,7 @@ impl<V: Copy> Compensated<V> {
 
     /// Adds another sum, by Knuth's two-sum: exact whichever outweighs the other.
     #[inline(always)]
-    fn merge<L: Arithmetic<Vec = V>>(self, l: L, other: Self) -> Self {
+    pub(crate) fn merge<L: Arithmetic<Vec = V>>(self, l: L, other: Self) -> Self {
         let sum = l.add(self.sum, other.sum);
         let of_other = l.sub(sum, self.sum);
         let of_self = l.sub(sum, of_other);
@@ -57,14 +61,10 @@ impl<V: Copy> Compensated<V> {
     }
 }
 
-/// Chunks that are summed side by side where [`Lanes::VARIANTS`]. From memory, streams in several
-/// places are faster than one: at the end of a page the hardware's prefetch starts anew.
-const ABREAST: usize = 4;
-
 impl<T: Float> Compensated<T> {
     /// Both sums together; the main sum alone where it is not finite.
     #[inline(always)]
-    fn total(self) -> T {
+    pub(crate) fn value(self) -> T {
         let Compensated { sum, lost } = self;
         let is_finite = T::NEG_INFINITY < sum && sum < T::INFINITY;
         if is_finite { sum + lost } else { sum }
@@ -82,10 +82,10 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     if L::VARIANTS && t.len() <= L::COUNT {
         let zero = l.splat(L::Elem::ZERO);
         let sum = sum_register(l, formula, x, t);
-        return fold_register(l, Compensated { sum, lost: zero }).total();
+        return fold_register(l, Compensated { sum, lost: zero }).value();
     }
     if L::VARIANTS && t.len() <= virtual_lanes::<L::Elem>() {
-        return sum_short(l, formula, x, t).total();
+        return sum_short(l, formula, x, t).value();
     }
     let scalar = Scalar::<L::Elem>::NEW;
     let mut total = Compensated::zero(scalar);
@@ -101,7 +101,7 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     for (x, t) in x.chunks(CHUNK).zip(t.chunks(CHUNK)) {
         total = total.merge(scalar, sum_chunk(l, formula, x, t));
     }
-    total.total()
+    total.value()
 }
 
 /// The sum of a stream with no more than one term for each lane: what [`sum_chunk`] does, less
@@ -173,7 +173,7 @@ fn sum_abreast<L: Lanes, F: Formula<L::Elem>>(
 /// Its groups are numbered: group `i` holds register `i mod registers` of each of the four
 /// parts of block `i / registers`. The last block may lack some or all of them.
 #[inline(always)]
-fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
+pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
     x: &[L::Elem],

@@ -208,6 +208,31 @@ fn nothing_allocates() {
     assert_eq!(result, Ok(()));
 }
 
+/// Nor does sharing work out; what rayon may allocate is in the start of its pool.
+#[cfg(feature = "rayon")]
+#[test]
+fn nothing_allocates_on_several_threads() -> Result<(), Error> {
+    let Data { logarithms, probabilities, mut out, .. } = data(|x| x as f32);
+    let kl = KlDiv::new(Input::LogProbs(&logarithms), Target::Probs(&probabilities))?.parallel();
+    let rows = Rows::new(&logarithms, LENGTH / ROWS)?;
+    let mut everything = || -> Result<(), Error> {
+        let _ = (kl.sum(), kl.entropy(), kl.cross_entropy());
+        kl.pointwise(&mut out)?;
+        kl.row_sums(&mut out[..ROWS])?;
+        kl.grad_input(Upstream::PerElement(&probabilities), &mut out)?;
+        kl.grad_target(Upstream::PerRow(&probabilities[..ROWS]), &mut out)?;
+        kldiv::parallel::softmax(rows, &mut out)?;
+        kldiv::parallel::log_softmax(rows, &mut out)
+    };
+    let pool = rayon_core::ThreadPoolBuilder::new().num_threads(3).build().expect("threads");
+    pool.install(|| {
+        everything()?;
+        let mut result = Ok(());
+        assert_eq!(calls_in(|| result = everything()), 0);
+        result
+    })
+}
+
 /// The counter counts.
 #[test]
 fn an_allocation_is_seen() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the checks under .ci need: an emulator and a
-# linker for AArch64, a C library for WASI, a C++ compiler for libFuzzer. Uses
+# linker for AArch64, a C library for WASI, a C++ compiler for libFuzzer, valgrind. Uses
 # apt as it is configured. Idempotent; run as root.
 set -euo pipefail
 
@@ -10,6 +10,7 @@ packages=(
   libc6-dev-arm64-cross
   wasi-libc               # C library for wasm32-wasip1
   g++                     # builds libFuzzer
+  valgrind                # counts instructions on x86-64
 )
 
 missing=()

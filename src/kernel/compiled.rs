@@ -1,6 +1,8 @@
 //! Every kernel for both types, compiled once, in this crate: users' crates would otherwise
 //! compile all of them again, for each of their artefacts.
 
+#[cfg(feature = "rayon")]
+use super::ChunkSum;
 use super::formula::{
     CrossEntropy, Entropy, Family, Forward, InputGrad, LnProbs, Mass, Of, Probs, TargetGrad,
 };
@@ -10,6 +12,10 @@ use super::{Formula, RowSums};
 use crate::isa::Backend;
 use crate::kl::{Input, Target};
 use crate::lanes::Float;
+#[cfg(feature = "rayon")]
+use crate::lanes::scalar::Scalar;
+#[cfg(feature = "rayon")]
+use crate::sum::Compensated;
 
 /// The kernels of a number type. Slices that go together have one length; `row_length` is
 /// positive and divides it.
@@ -38,6 +44,30 @@ pub trait Compiled<T> {
     fn per(total: T, count: usize) -> T;
     /// +0.
     fn zero() -> T;
+    /// The total over one chunk of a stream: at most [`CHUNK`](crate::sum::CHUNK) elements.
+    #[cfg(feature = "rayon")]
+    fn chunk(of: Total, pair: Pair<'_, T>) -> Compensated<T>;
+    /// No chunks merged.
+    #[cfg(feature = "rayon")]
+    fn no_chunks() -> Compensated<T>;
+    /// One more merged, the next of its stream.
+    #[cfg(feature = "rayon")]
+    fn merge(merged: Compensated<T>, chunk: Compensated<T>) -> Compensated<T>;
+    /// The sum of a stream from all its chunks.
+    #[cfg(feature = "rayon")]
+    fn value(merged: Compensated<T>) -> T;
+}
+
+/// What is added up over a stream.
+#[cfg(feature = "rayon")]
+#[derive(Clone, Copy, Debug)]
+pub enum Total {
+    /// `Σ p·(ln p − ln q)`
+    Divergence,
+    /// `Σ −p·ln q`
+    CrossEntropy,
+    /// `Σ −p·ln p`
+    Entropy,
 }
 
 /// Two distributions and what to run on.
@@ -117,6 +147,32 @@ macro_rules! compile {
             fn zero() -> $elem {
                 0.0
             }
+            #[cfg(feature = "rayon")]
+            fn chunk(of: Total, pair: Pair<'_, $elem>) -> Compensated<$elem> {
+                let mut out = Self::no_chunks();
+                let chunk = Chunk { out: &mut out };
+                match of {
+                    Total::Divergence => pair.run::<Forward, _>(chunk),
+                    Total::CrossEntropy => pair.run::<CrossEntropy, _>(chunk),
+                    Total::Entropy => {
+                        let Pair { backend, target, .. } = pair;
+                        Single { backend, values: target }.run::<Entropy, _>(chunk);
+                    }
+                }
+                out
+            }
+            #[cfg(feature = "rayon")]
+            fn no_chunks() -> Compensated<$elem> {
+                Compensated::zero(Scalar::<$elem>::NEW)
+            }
+            #[cfg(feature = "rayon")]
+            fn merge(merged: Compensated<$elem>, chunk: Compensated<$elem>) -> Compensated<$elem> {
+                merged.merge(Scalar::<$elem>::NEW, chunk)
+            }
+            #[cfg(feature = "rayon")]
+            fn value(merged: Compensated<$elem>) -> $elem {
+                merged.value()
+            }
         }
     };
 }
@@ -183,6 +239,20 @@ impl<T: Float> Operation<T> for Totals<'_, T> {
     fn run<F: Formula<T>>(self, backend: Backend, formula: F, x: &[T], t: &[T]) {
         let Totals { row_length, out } = self;
         backend.run(RowSums { formula, x, t, row_length, out });
+    }
+}
+
+/// Sum one chunk of a stream.
+#[cfg(feature = "rayon")]
+struct Chunk<'a, T> {
+    out: &'a mut Compensated<T>,
+}
+
+#[cfg(feature = "rayon")]
+impl<T: Float> Operation<T> for Chunk<'_, T> {
+    #[inline(always)]
+    fn run<F: Formula<T>>(self, backend: Backend, formula: F, x: &[T], t: &[T]) {
+        *self.out = backend.run(ChunkSum { formula, x, t });
     }
 }
 

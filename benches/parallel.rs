@@ -1,0 +1,69 @@
+//! Threads against one thread: what feature `rayon` gains, and from which length.
+//!
+//! # What is measured
+//! Each operation through `KlDiv::parallel` on a pool of as many threads as the machine has, against
+//! the same operation on one thread, taking turns on the same data; called from a thread of the
+//! pool. First the results are compared, bit for bit.
+//! # Units
+//! Ratios of rates, medians over the rounds: 2 is twice as fast. Beside them nanoseconds for an element.
+//! # To run it
+//! ```text
+//! cargo bench --features rayon --bench parallel
+//! cargo bench --features rayon --bench parallel -- --test  # one round: checks the results
+//! ```
+
+mod support;
+
+use core::cell::RefCell;
+
+use kldiv::{Isa, Rows, Upstream, parallel, softmax};
+use rayon_core::ThreadPoolBuilder;
+use support::race::Race;
+use support::{Data, Form, Hide, kl_div};
+
+/// From where nothing is shared out to what no cache holds. Sums are cut at multiples of 65,536.
+const LENGTHS: [usize; 9] =
+    [1_000, 16_384, 32_768, 65_536, 131_072, 262_144, 524_288, 1 << 20, 1 << 24];
+const CLASSES: usize = 1_000;
+
+fn main() {
+    let rounds = if std::env::args().any(|argument| argument == "--test") { 1 } else { 41 };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads");
+    println!("cargo bench --features rayon --bench parallel");
+    println!("f32, {threads} threads against one, medians of {rounds} rounds");
+    for n in LENGTHS {
+        pool.install(|| compare(rounds, n));
+    }
+}
+
+fn compare(rounds: usize, n: usize) {
+    let data = Data::<f32>::new(n);
+    let pair = data.pair(Form::Plain);
+    let kl = || kl_div(pair.hide(), Isa::best());
+    let upstream = Upstream::Uniform(0.3);
+    let logits = &data.ln_q()[..n / CLASSES * CLASSES];
+    let rows = || Rows::new(logits.hide(), CLASSES).expect("whole rows");
+
+    let [mut out, mut other] = [vec![0.0; n], vec![0.0; n]];
+    assert_eq!(kl().parallel().sum().to_bits(), kl().sum().to_bits());
+    kl().grad_target(upstream, &mut out).expect("one length");
+    kl().parallel().grad_target(upstream, &mut other).expect("one length");
+    assert!(out.iter().zip(&other).all(|(a, b)| a.to_bits() == b.to_bits()));
+
+    // One for all: where a vector lies in memory makes a difference.
+    let out = RefCell::new(out);
+    let mut race = Race::new(rounds, n);
+    race.enter("sum, one", || kl().sum());
+    race.enter("sum", || kl().parallel().sum());
+    race.enter("grad_target, one", || kl().grad_target(upstream, &mut out.borrow_mut()));
+    race.enter("grad_target", || kl().parallel().grad_target(upstream, &mut out.borrow_mut()));
+    race.enter("softmax, one", || softmax(rows(), &mut out.borrow_mut()[..logits.len()]));
+    race.enter("softmax", || parallel::softmax(rows(), &mut out.borrow_mut()[..logits.len()]));
+
+    race.run(&format!("{n} elements"));
+    let goal = (n >= 1 << 18 && n <= 1 << 20).then_some(1.8);
+    race.ratio("sum", "sum, one", goal);
+    race.ratio("grad_target", "grad_target, one", goal);
+    race.ratio("softmax", "softmax, one", goal);
+}

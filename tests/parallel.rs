@@ -1,0 +1,221 @@
+//! Any number of threads against one, bit for bit.
+#![cfg(feature = "rayon")]
+
+mod support;
+
+use kldiv::{Error, Input, Isa, KlDiv, Reduction, Rows, Target, Upstream, parallel};
+use rayon_core::{ThreadPool, ThreadPoolBuilder};
+use support::{ALL_FORMS, Random, Real, cycled, raw, same, specials};
+
+/// Terms after which a sum starts a new chunk.
+const CHUNK: usize = 65_536;
+/// Elements from which work is shared out.
+const GRAIN: usize = 32_768;
+/// Elements of a sum that are under way at a time.
+const BATCH: usize = 256 * CHUNK;
+
+fn pools() -> impl Iterator<Item = ThreadPool> {
+    [1, 2, 3, 8].into_iter().map(|threads| {
+        ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool of threads")
+    })
+}
+
+/// Log-probabilities, and probabilities. Each second chunk takes back what the one before it adds, in another order: what
+/// is left of a sum is the rounding, in which the order of the additions shows.
+fn cancelling<R: Real>(n: usize) -> [Vec<R>; 2] {
+    let mut random = Random::new(7);
+    let spread = if R::UNIT > 1e-10 { 60.0 } else { 200.0 };
+    let (mut input, mut target): (Vec<f64>, Vec<f64>) = (Vec::new(), Vec::new());
+    for i in 0..n {
+        let (place, chunk) = (i % CHUNK, i / CHUNK);
+        if chunk % 2 == 0 {
+            input.push((random.unit() - 0.5) * 2.0_f64.powf(spread * random.unit()));
+            target.push(random.unit());
+        } else {
+            let partner = (chunk - 1) * CHUNK + place * 25_733 % CHUNK;
+            input.push(-input[partner]);
+            target.push(target[partner]);
+        }
+    }
+    [input, target].map(|v| v.into_iter().map(R::of).collect())
+}
+
+/// Everything that a pair can be asked for. A macro: a `KlDiv` and its parallel twin are two types.
+macro_rules! everything {
+    ($kl:expr, $n:expr, $factors:expr) => {{
+        let (kl, n, factors) = ($kl, $n, $factors);
+        let mut answers = vec![
+            ("sums", vec![kl.sum(), kl.entropy(), kl.cross_entropy()]),
+            ("means", vec![kl.mean(), kl.batch_mean(3), kl.reduce(Reduction::BatchMean(0))]),
+        ];
+        let mut out = vec![R::of(f64::NAN); n];
+        kl.pointwise(&mut out).expect("n elements");
+        answers.push(("pointwise", out.clone()));
+        let mut upstreams =
+            vec![Upstream::Uniform(R::of(-0.37)), Upstream::PerElement(&factors[..n])];
+        for rows in [1, 2, 3, 5, 40, n]
+            .into_iter()
+            .filter(|&rows| (1..=n).contains(&rows) && n.is_multiple_of(rows))
+        {
+            kl.row_sums(&mut out[..rows]).expect("equal rows");
+            answers.push(("row_sums", out[..rows].to_vec()));
+            upstreams.push(Upstream::PerRow(&factors[..rows]));
+        }
+        for upstream in upstreams {
+            kl.grad_input(upstream, &mut out).expect("lengths that agree");
+            answers.push(("grad_input", out.clone()));
+            kl.grad_target(upstream, &mut out).expect("lengths that agree");
+            answers.push(("grad_target", out.clone()));
+        }
+        answers
+    }};
+}
+
+fn assert_same<R: Real>(context: &str, got: &[(&str, Vec<R>)], expected: &[(&str, Vec<R>)]) {
+    assert_eq!(got.len(), expected.len());
+    for (k, ((what, got), (_, expected))) in got.iter().zip(expected).enumerate() {
+        let differ = got.iter().zip(expected).position(|(&got, &expected)| !same(got, expected));
+        assert_eq!((got.len(), differ), (expected.len(), None), "{context}: answer {k}, {what}");
+    }
+}
+
+fn hold<R: Real>(input: Input<'_, R>, target: Target<'_, R>, factors: &[R], pools: &[ThreadPool]) {
+    let kl = KlDiv::new(input, target).expect("one length");
+    let n = kl.len();
+    let expected = everything!(kl, n, factors);
+    for pool in pools {
+        let context = format!("{} {n} elements, {} threads", R::NAME, pool.current_num_threads());
+        let inside = pool.install(|| everything!(kl.parallel(), n, factors));
+        assert_same(&context, &inside, &expected);
+    }
+    assert_same("the global pool", &everything!(kl.parallel(), n, factors), &expected);
+}
+
+fn every_length<R: Real>() {
+    let pools: Vec<_> = pools().collect();
+    let longest = 5 * CHUNK + 40;
+    let [x, t] = cancelling::<R>(longest);
+    let factors = raw(3, longest, 2.0);
+    let around = |n: usize| [n - 1, n, n + 1];
+    let mut lengths = vec![0, 1, 10, 1_000, GRAIN + 40 - GRAIN % 40, longest];
+    lengths.extend([GRAIN, CHUNK, 2 * CHUNK, 4 * CHUNK].into_iter().flat_map(around));
+    for n in lengths {
+        hold(Input::LogProbs(&x[..n]), Target::Probs(&t[..n]), &factors, &pools);
+    }
+}
+
+#[test]
+fn every_length_f32() {
+    every_length::<f32>();
+}
+
+#[test]
+fn every_length_f64() {
+    every_length::<f64>();
+}
+
+/// The other pairs, with infinities and NaN here and there, on each instruction set.
+#[test]
+fn every_pair() {
+    let n = 3 * CHUNK + 77;
+    let pools: Vec<_> = pools().take(3).collect();
+    for forms in ALL_FORMS {
+        let (mut input, target) = forms.ordinary::<f32>(n);
+        let special = specials::<f32>();
+        for (i, &special) in special.iter().enumerate() {
+            input[2 * CHUNK + 1_000 * i] = special;
+        }
+        for isa in Isa::available() {
+            let kl = forms.kl(&input, &target, isa);
+            let mut expected = (kl.sum(), vec![0.0; n]);
+            kl.pointwise(&mut expected.1).expect("n elements");
+            for pool in &pools {
+                let mut out = vec![0.0; n];
+                let sum = pool.install(|| {
+                    kl.parallel().pointwise(&mut out).expect("n elements");
+                    kl.parallel().sum()
+                });
+                assert!(same(sum, expected.0), "{forms:?} {isa}");
+                assert!(out.iter().zip(&expected.1).all(|(&a, &b)| same(a, b)), "{forms:?} {isa}");
+            }
+        }
+    }
+}
+
+/// A sum longer than what is under way at a time.
+#[test]
+fn more_than_a_batch() {
+    let n = BATCH + CHUNK + 5;
+    let [x, t] = cancelling::<f32>(2 * CHUNK + 3);
+    let (x, t) = (cycled(&x, n), cycled(&t, n));
+    let kl = KlDiv::new(Input::LogProbs(&x), Target::Probs(&t)).expect("one length");
+    let expected = kl.sum().to_bits();
+    for pool in pools() {
+        assert_eq!(pool.install(|| kl.parallel().sum()).to_bits(), expected);
+    }
+}
+
+/// That the comparisons above can fail: chunks in another order give other bits.
+#[test]
+fn the_order_of_chunks_shows() {
+    let [x, t] = cancelling::<f32>(6 * CHUNK);
+    let sum = |x: &[f32], t: &[f32]| {
+        KlDiv::new(Input::LogProbs(x), Target::Probs(t)).expect("one length").sum().to_bits()
+    };
+    let turned = |v: &[f32]| [&v[CHUNK..], &v[..CHUNK]].concat();
+    assert_ne!(sum(&turned(&x), &turned(&t)), sum(&x, &t));
+}
+
+fn rows_of_logits<R: Real>() {
+    for classes in [1, 3, 10, 1_000, 20_000, 150_000] {
+        let n = 300_000 / classes * classes;
+        let mut logits = raw::<R>(5, n, 20.0);
+        logits[n / 2] = R::of(f64::NEG_INFINITY);
+        logits[n / 3] = R::of(f64::INFINITY);
+        let logits = Rows::new(&logits, classes).expect("whole rows");
+        let mut expected = [vec![R::of(0.0); n], vec![R::of(0.0); n]];
+        kldiv::softmax(logits, &mut expected[0]).expect("n elements");
+        kldiv::log_softmax(logits, &mut expected[1]).expect("n elements");
+        for pool in pools() {
+            let mut out = [vec![R::of(0.0); n], vec![R::of(0.0); n]];
+            pool.install(|| {
+                parallel::softmax(logits, &mut out[0]).expect("n elements");
+                parallel::log_softmax(logits, &mut out[1]).expect("n elements");
+            });
+            for (out, expected) in out.iter().zip(&expected) {
+                let equal = out.iter().zip(expected).all(|(&a, &b)| same(a, b));
+                assert!(equal, "{} rows of {classes}", R::NAME);
+            }
+        }
+    }
+}
+
+#[test]
+fn rows_of_logits_f32() {
+    rows_of_logits::<f32>();
+}
+
+#[test]
+fn rows_of_logits_f64() {
+    rows_of_logits::<f64>();
+}
+
+/// The errors of one thread, and nothing written.
+#[test]
+fn errors() {
+    let v = vec![0.5_f32; 100_000];
+    let mut out = vec![7.0; 100_001];
+    let kl = KlDiv::new(Input::Probs(&v), Target::Probs(&v)).expect("one length").parallel();
+    let output = Err(Error::OutputLength { expected: 100_000, found: 100_001 });
+    let rows = Err(Error::Rows { len: 100_000, rows: 100_001 });
+    let upstream = Upstream::PerElement(&v[1..]);
+    let short = Err(Error::UpstreamLength { expected: 100_000, found: 99_999 });
+    assert_eq!(kl.pointwise(&mut out), output);
+    assert_eq!(kl.row_sums(&mut out), rows);
+    assert_eq!(kl.grad_input(Upstream::Uniform(1.0), &mut out), output);
+    assert_eq!(kl.grad_target(upstream, &mut out[1..]), short);
+    let logits = Rows::new(&v, 10).expect("whole rows");
+    assert_eq!(parallel::softmax(logits, &mut out), output);
+    assert_eq!(parallel::log_softmax(logits, &mut out), output);
+    assert!(out.iter().all(|&x| x == 7.0));
+}
