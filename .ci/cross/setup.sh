@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that the checks under .ci need: an emulator and a
-# linker for AArch64, a C library for WASI, a C++ compiler for libFuzzer. Uses
-# apt as it is configured. Idempotent; run as root.
+# Installs the Debian packages that the checks under .ci need: emulators, a linker
+# for AArch64, a C library for WASI, a C++ compiler for libFuzzer. Uses apt as it
+# is configured. Idempotent; run as root.
 set -euo pipefail
 
 packages=(
-  qemu-user               # qemu-aarch64
+  qemu-user               # qemu-aarch64, qemu-riscv32
+  qemu-system-arm         # Cortex-M boards
   gcc-aarch64-linux-gnu   # linker for aarch64-unknown-linux-gnu
   libc6-dev-arm64-cross
   wasi-libc               # C library for wasm32-wasip1
