@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that the checks under .ci need: emulators, a linker
-# for AArch64, a C library for WASI, a C++ compiler for libFuzzer. Uses apt as it
+# for AArch64, C compilers and libraries for Cortex-M and WASI. Uses apt as it
 # is configured. Idempotent; run as root.
 set -euo pipefail
 
@@ -11,6 +11,9 @@ packages=(
   libc6-dev-arm64-cross
   wasi-libc               # C library for wasm32-wasip1
   g++                     # builds libFuzzer
+  valgrind
+  gcc-arm-none-eabi       # a C program for Cortex-M
+  libnewlib-arm-none-eabi
 )
 
 missing=()
