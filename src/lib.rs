@@ -159,6 +159,8 @@
 //! | `std` | yes | detection by the standard library; nothing in the interface or the results changes |
 //! | `avx512` | yes | kernels for AVX-512 beside those for AVX2 |
 //! | `rayon` | no | the module `parallel`: the same results, bit for bit, on several threads; brings `std` |
+//! | `ffi` | no | the C interface, for a static or a dynamic library; the only unsafe code |
+//! | `panic-handler` | no | a panic handler for a static library without `std` |
 //!
 //! The crate is `no_std` either way. It does not allocate, contains no `unsafe`, and no public
 //! function panics, whatever it is given: lengths that disagree are an [`Error`], and outputs are
@@ -167,13 +169,16 @@
 //! The minimum supported Rust version is 1.89.
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "ffi"), forbid(unsafe_code))]
 
 #[cfg(feature = "std")]
 extern crate std;
 
 pub mod accuracy;
 mod error;
+#[cfg(feature = "ffi")]
+#[allow(unsafe_code, reason = "C passes pointers")]
+mod ffi;
 mod isa;
 mod kernel;
 mod kl;

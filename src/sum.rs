@@ -44,7 +44,10 @@ impl<V: Copy> Compensated<V> {
     /// the terms (Dekker's fast two-sum); else what goes missing is within `2 u` of the terms.
     #[inline(always)]
     fn add<L: Arithmetic<Vec = V>>(self, l: L, [a, b, c, d]: [V; GROUP]) -> Self {
-        let terms = l.add(l.add(a, b), l.add(c, d));
+        self.add_sum(l, l.add(l.add(a, b), l.add(c, d)))
+    }
+    #[inline(always)]
+    fn add_sum<L: Arithmetic<Vec = V>>(self, l: L, terms: V) -> Self {
         let sum = l.add(self.sum, terms);
         let error = l.sub(terms, l.sub(sum, self.sum));
         Compensated { sum, lost: l.add(self.lost, error) }
@@ -58,6 +61,12 @@ impl<V: Copy> Compensated<V> {
         let of_self = l.sub(sum, of_other);
         let error = l.add(l.sub(self.sum, of_self), l.sub(other.sum, of_other));
         Compensated { sum, lost: l.add(l.add(self.lost, other.lost), error) }
+    }
+
+    /// That of lane 0.
+    #[inline(always)]
+    fn first<L: Lanes<Vec = V>>(self, l: L) -> Compensated<L::Elem> {
+        Compensated { sum: l.first(self.sum), lost: l.first(self.lost) }
     }
 }
 
@@ -169,11 +178,28 @@ fn sum_abreast<L: Lanes, F: Formula<L::Elem>>(
 }
 
 /// The sum of a chunk.
-///
-/// Its groups are numbered: group `i` holds register `i mod registers` of each of the four
-/// parts of block `i / registers`. The last block may lack some or all of them.
 #[inline(always)]
 pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    x: &[L::Elem],
+    t: &[L::Elem],
+) -> Compensated<L::Elem> {
+    // On a microcontroller a bank of all lanes is dear; in a large cache single lanes are far apart.
+    let small = cfg!(any(target_pointer_width = "16", target_pointer_width = "32"));
+    if L::COUNT == 1 && small {
+        by_lane(l, formula, x, t)
+    } else {
+        by_register(l, formula, x, t)
+    }
+}
+
+/// [`sum_chunk`] for registers, which share out the virtual lanes.
+///
+/// Groups are numbered: group `i` holds register `i mod registers` of each of the four parts of
+/// block `i / registers`. The last block may lack some or all of them.
+#[inline(always)]
+fn by_register<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
     x: &[L::Elem],
@@ -318,5 +344,95 @@ fn fold_register<L: Lanes>(l: L, mut all: Compensated<L::Vec>) -> Compensated<L:
         all = all.merge(l, rotated);
         by /= 2;
     }
-    Compensated { sum: l.first(all.sum), lost: l.first(all.lost) }
+    all.first(l)
+}
+
+/// [`sum_chunk`] for single elements: lane by lane, each in registers from its first term to its
+/// last, so that small machines need no bank.
+///
+/// The lanes come in the order in which the tree of [`fold`] takes them. Lanes beyond the terms
+/// would add nothing to it.
+#[inline(always)]
+fn by_lane<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    x: &[L::Elem],
+    t: &[L::Elem],
+) -> Compensated<L::Elem> {
+    let (x, _) = l.split_slice(x);
+    let (t, _) = l.split_slice(t);
+    let lanes = virtual_lanes::<L::Elem>();
+    let width = lanes.min(t.len().next_power_of_two());
+    // Left branches of the tree that wait for their right ones.
+    let mut waiting = [Compensated::zero(l); 8];
+    let mut depth = 0;
+    let mut lane = 0;
+    loop {
+        let mut all =
+            sum_lane(l, formula, x.get(lane..).unwrap_or(&[]), t.get(lane..).unwrap_or(&[]));
+        let mut bit = width / 2;
+        while lane & bit != 0 {
+            depth -= 1;
+            all = waiting[depth % 8].merge(l, all);
+            lane ^= bit;
+            bit /= 2;
+        }
+        if bit == 0 {
+            return all.first(l);
+        }
+        waiting[depth % 8] = all;
+        depth += 1;
+        lane |= bit;
+    }
+}
+
+/// The sum of every `L`-th term, from the first.
+#[inline(always)]
+fn sum_lane<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    x: &[L::Raw],
+    t: &[L::Raw],
+) -> Compensated<L::Vec> {
+    let lanes = virtual_lanes::<L::Elem>();
+    let (fill_x, fill_t) = formula.fill();
+    let zero = l.splat(L::Elem::ZERO);
+    let mut all = Compensated::zero(l);
+    let mut first_half = zero;
+    let mut half = 0;
+    let mut at = 0;
+    while let (Some(&x0), Some(&t0)) = (x.get(at), t.get(at)) {
+        let a = value(l, formula, l.load(x0), l.load(t0));
+        at += lanes;
+        let (x1, t1) = match (x.get(at), t.get(at)) {
+            (Some(&x1), Some(&t1)) => (l.load(x1), l.load(t1)),
+            _ => (l.splat(fill_x), l.splat(fill_t)),
+        };
+        at += lanes;
+        let sum = l.add(a, value(l, formula, x1, t1));
+        if half == 1 {
+            all = all.add_sum(l, l.add(first_half, sum));
+        } else {
+            first_half = sum;
+        }
+        half ^= 1;
+    }
+    if half == 1 { all.add_sum(l, first_half) } else { all }
+}
+
+/// The value for any element, sooner for a usual one.
+#[inline(always)]
+fn value<L: Lanes, F: Formula<L::Elem>>(l: L, formula: F, x: L::Vec, t: L::Vec) -> L::Vec {
+    let zero = l.splat(L::Elem::ZERO);
+    if formula.usual(l, [x; GROUP], [t; GROUP]) {
+        formula.value::<L, false>(l, x, t, zero)
+    } else {
+        unusual(l, formula, x, t)
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn unusual<L: Lanes, F: Formula<L::Elem>>(l: L, formula: F, x: L::Vec, t: L::Vec) -> L::Vec {
+    formula.value::<L, true>(l, x, t, l.splat(L::Elem::ZERO))
 }

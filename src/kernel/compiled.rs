@@ -3,15 +3,14 @@
 
 #[cfg(feature = "rayon")]
 use super::ChunkSum;
+use super::RowSums;
 use super::formula::{
     CrossEntropy, Entropy, Family, Forward, InputGrad, LnProbs, Mass, Of, Probs, TargetGrad,
 };
 use super::map::{Factors, Map};
 use super::softmax::{LogSoftmax, Softmax};
-use super::{Formula, RowSums};
 use crate::isa::Backend;
 use crate::kl::{Input, Target};
-use crate::lanes::Float;
 #[cfg(feature = "rayon")]
 use crate::lanes::scalar::Scalar;
 #[cfg(feature = "rayon")]
@@ -85,55 +84,127 @@ pub struct Single<'a, T> {
     pub(crate) values: Target<'a, T>,
 }
 
+/// A formula of one pair of forms, summed over rows.
+trait SumRows<T> {
+    fn sum_rows(backend: Backend, x: &[T], t: &[T], row_length: usize, out: &mut [T]);
+    #[cfg(feature = "rayon")]
+    fn sum_chunk(backend: Backend, x: &[T], t: &[T]) -> Compensated<T>;
+}
+
+/// A formula of one pair of forms, written element by element.
+trait Write<T> {
+    fn write(
+        backend: Backend,
+        x: &[T],
+        t: &[T],
+        row_length: usize,
+        factors: Factors<'_, T>,
+        out: &mut [T],
+    );
+}
+
+macro_rules! sum_rows {
+    ($elem:ty, $family:ident: $($input:ident $target:ident),+) => {$(
+        impl SumRows<$elem> for Of<$family, $input, $target> {
+            fn sum_rows(
+                backend: Backend,
+                x: &[$elem],
+                t: &[$elem],
+                row_length: usize,
+                out: &mut [$elem],
+            ) {
+                backend.run(RowSums { formula: Self::NEW, x, t, row_length, out });
+            }
+            #[cfg(feature = "rayon")]
+            fn sum_chunk(backend: Backend, x: &[$elem], t: &[$elem]) -> Compensated<$elem> {
+                backend.run(ChunkSum { formula: Self::NEW, x, t })
+            }
+        }
+    )+};
+}
+
+macro_rules! write {
+    ($elem:ty, $family:ident: $($input:ident $target:ident),+) => {$(
+        impl Write<$elem> for Of<$family, $input, $target> {
+            fn write(
+                backend: Backend,
+                x: &[$elem],
+                t: &[$elem],
+                row_length: usize,
+                factors: Factors<'_, $elem>,
+                out: &mut [$elem],
+            ) {
+                backend.run(Map { formula: Self::NEW, x, t, row_length, factors, out });
+            }
+        }
+    )+};
+}
+
 macro_rules! compile {
     ($elem:ty) => {
+        sum_rows!($elem, Forward: LnProbs Probs, LnProbs LnProbs, Probs Probs, Probs LnProbs);
+        sum_rows!($elem, CrossEntropy: LnProbs Probs, LnProbs LnProbs, Probs Probs, Probs LnProbs);
+        sum_rows!($elem, Entropy: LnProbs Probs, LnProbs LnProbs);
+        sum_rows!($elem, Mass: LnProbs Probs, LnProbs LnProbs);
+        write!($elem, Forward: LnProbs Probs, LnProbs LnProbs, Probs Probs, Probs LnProbs);
+        write!($elem, InputGrad: LnProbs Probs, LnProbs LnProbs, Probs Probs, Probs LnProbs);
+        write!($elem, TargetGrad: LnProbs Probs, LnProbs LnProbs, Probs Probs, Probs LnProbs);
+
         impl Compiled<$elem> for $elem {
+            #[inline]
             fn row_sums(pair: Pair<'_, $elem>, row_length: usize, out: &mut [$elem]) {
-                pair.run::<Forward, _>(Totals { row_length, out });
+                pair.sum_rows::<Forward>(row_length, out);
             }
+            #[inline]
             fn sum(pair: Pair<'_, $elem>) -> $elem {
                 let row_length = pair.target.values().len().max(1);
                 let mut out = [0.0];
                 Self::row_sums(pair, row_length, &mut out);
                 out[0]
             }
+            #[inline]
             fn cross_entropy(pair: Pair<'_, $elem>) -> $elem {
                 let row_length = pair.target.values().len().max(1);
                 let mut out = [0.0];
-                pair.run::<CrossEntropy, _>(Totals { row_length, out: &mut out });
+                pair.sum_rows::<CrossEntropy>(row_length, &mut out);
                 out[0]
             }
+            #[inline]
             fn entropy(of: Single<'_, $elem>) -> $elem {
                 let row_length = of.values.values().len().max(1);
                 let mut out = [0.0];
-                of.run::<Entropy, _>(Totals { row_length, out: &mut out });
+                of.sum_rows::<Entropy>(row_length, &mut out);
                 out[0]
             }
+            #[inline]
             fn mass(of: Single<'_, $elem>) -> $elem {
                 let row_length = of.values.values().len().max(1);
                 let mut out = [0.0];
-                of.run::<Mass, _>(Totals { row_length, out: &mut out });
+                of.sum_rows::<Mass>(row_length, &mut out);
                 out[0]
             }
+            #[inline]
             fn pointwise(pair: Pair<'_, $elem>, out: &mut [$elem]) {
                 let row_length = out.len().max(1);
-                pair.run::<Forward, _>(Each { row_length, factors: Factors::Uniform(1.0), out });
+                pair.write::<Forward>(row_length, Factors::Uniform(1.0), out);
             }
+            #[inline]
             fn grad_input(
                 pair: Pair<'_, $elem>,
                 row_length: usize,
                 factors: Factors<'_, $elem>,
                 out: &mut [$elem],
             ) {
-                pair.run::<InputGrad, _>(Each { row_length, factors, out });
+                pair.write::<InputGrad>(row_length, factors, out);
             }
+            #[inline]
             fn grad_target(
                 pair: Pair<'_, $elem>,
                 row_length: usize,
                 factors: Factors<'_, $elem>,
                 out: &mut [$elem],
             ) {
-                pair.run::<TargetGrad, _>(Each { row_length, factors, out });
+                pair.write::<TargetGrad>(row_length, factors, out);
             }
             fn log_softmax(backend: Backend, logits: &[$elem], classes: usize, out: &mut [$elem]) {
                 backend.run(LogSoftmax { logits, classes, out });
@@ -141,25 +212,24 @@ macro_rules! compile {
             fn softmax(backend: Backend, logits: &[$elem], classes: usize, out: &mut [$elem]) {
                 backend.run(Softmax { logits, classes, out });
             }
+            #[inline]
             fn per(total: $elem, count: usize) -> $elem {
                 total / count as $elem
             }
+            #[inline]
             fn zero() -> $elem {
                 0.0
             }
             #[cfg(feature = "rayon")]
             fn chunk(of: Total, pair: Pair<'_, $elem>) -> Compensated<$elem> {
-                let mut out = Self::no_chunks();
-                let chunk = Chunk { out: &mut out };
                 match of {
-                    Total::Divergence => pair.run::<Forward, _>(chunk),
-                    Total::CrossEntropy => pair.run::<CrossEntropy, _>(chunk),
+                    Total::Divergence => pair.sum_chunk::<Forward>(),
+                    Total::CrossEntropy => pair.sum_chunk::<CrossEntropy>(),
                     Total::Entropy => {
                         let Pair { backend, target, .. } = pair;
-                        Single { backend, values: target }.run::<Entropy, _>(chunk);
+                        Single { backend, values: target }.sum_chunk::<Entropy>()
                     }
                 }
-                out
             }
             #[cfg(feature = "rayon")]
             fn no_chunks() -> Compensated<$elem> {
@@ -187,86 +257,111 @@ mod double {
     compile!(f64);
 }
 
-impl<T: Float> Pair<'_, T> {
-    /// The one place where the four pairs are told apart.
+// The only places where the forms are told apart. They are inlined into users' code, the kernels are
+// not: a program that uses one pair holds the kernels of that pair alone.
+impl<T> Pair<'_, T> {
     #[inline(always)]
-    fn run<F: Family, O: Operation<T>>(self, operation: O) {
+    fn sum_rows<F: Family>(self, row_length: usize, out: &mut [T])
+    where
+        Of<F, LnProbs, Probs>: SumRows<T>,
+        Of<F, LnProbs, LnProbs>: SumRows<T>,
+        Of<F, Probs, Probs>: SumRows<T>,
+        Of<F, Probs, LnProbs>: SumRows<T>,
+    {
         let backend = self.backend;
         match (self.input, self.target) {
             (Input::LogProbs(x), Target::Probs(t)) => {
-                operation.run(backend, Of::<F, LnProbs, Probs>::NEW, x, t);
+                Of::<F, LnProbs, Probs>::sum_rows(backend, x, t, row_length, out);
             }
             (Input::LogProbs(x), Target::LogProbs(t)) => {
-                operation.run(backend, Of::<F, LnProbs, LnProbs>::NEW, x, t);
+                Of::<F, LnProbs, LnProbs>::sum_rows(backend, x, t, row_length, out);
             }
             (Input::Probs(x), Target::Probs(t)) => {
-                operation.run(backend, Of::<F, Probs, Probs>::NEW, x, t);
+                Of::<F, Probs, Probs>::sum_rows(backend, x, t, row_length, out);
             }
             (Input::Probs(x), Target::LogProbs(t)) => {
-                operation.run(backend, Of::<F, Probs, LnProbs>::NEW, x, t);
+                Of::<F, Probs, LnProbs>::sum_rows(backend, x, t, row_length, out);
+            }
+        }
+    }
+
+    #[cfg(feature = "rayon")]
+    #[inline(always)]
+    fn sum_chunk<F: Family>(self) -> Compensated<T>
+    where
+        Of<F, LnProbs, Probs>: SumRows<T>,
+        Of<F, LnProbs, LnProbs>: SumRows<T>,
+        Of<F, Probs, Probs>: SumRows<T>,
+        Of<F, Probs, LnProbs>: SumRows<T>,
+    {
+        let backend = self.backend;
+        match (self.input, self.target) {
+            (Input::LogProbs(x), Target::Probs(t)) => {
+                Of::<F, LnProbs, Probs>::sum_chunk(backend, x, t)
+            }
+            (Input::LogProbs(x), Target::LogProbs(t)) => {
+                Of::<F, LnProbs, LnProbs>::sum_chunk(backend, x, t)
+            }
+            (Input::Probs(x), Target::Probs(t)) => Of::<F, Probs, Probs>::sum_chunk(backend, x, t),
+            (Input::Probs(x), Target::LogProbs(t)) => {
+                Of::<F, Probs, LnProbs>::sum_chunk(backend, x, t)
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn write<F: Family>(self, row_length: usize, factors: Factors<'_, T>, out: &mut [T])
+    where
+        Of<F, LnProbs, Probs>: Write<T>,
+        Of<F, LnProbs, LnProbs>: Write<T>,
+        Of<F, Probs, Probs>: Write<T>,
+        Of<F, Probs, LnProbs>: Write<T>,
+    {
+        let backend = self.backend;
+        match (self.input, self.target) {
+            (Input::LogProbs(x), Target::Probs(t)) => {
+                Of::<F, LnProbs, Probs>::write(backend, x, t, row_length, factors, out);
+            }
+            (Input::LogProbs(x), Target::LogProbs(t)) => {
+                Of::<F, LnProbs, LnProbs>::write(backend, x, t, row_length, factors, out);
+            }
+            (Input::Probs(x), Target::Probs(t)) => {
+                Of::<F, Probs, Probs>::write(backend, x, t, row_length, factors, out);
+            }
+            (Input::Probs(x), Target::LogProbs(t)) => {
+                Of::<F, Probs, LnProbs>::write(backend, x, t, row_length, factors, out);
             }
         }
     }
 }
 
-impl<T: Float> Single<'_, T> {
+impl<T> Single<'_, T> {
     #[inline(always)]
-    fn run<F: Family, O: Operation<T>>(self, operation: O) {
+    fn sum_rows<F: Family>(self, row_length: usize, out: &mut [T])
+    where
+        Of<F, LnProbs, Probs>: SumRows<T>,
+        Of<F, LnProbs, LnProbs>: SumRows<T>,
+    {
+        let backend = self.backend;
         match self.values {
-            Target::Probs(t) => {
-                operation.run(self.backend, Of::<F, LnProbs, Probs>::NEW, t, t);
-            }
+            Target::Probs(t) => Of::<F, LnProbs, Probs>::sum_rows(backend, t, t, row_length, out),
             Target::LogProbs(t) => {
-                operation.run(self.backend, Of::<F, LnProbs, LnProbs>::NEW, t, t);
+                Of::<F, LnProbs, LnProbs>::sum_rows(backend, t, t, row_length, out);
             }
         }
     }
-}
 
-/// What to do with a formula, once it is known which.
-trait Operation<T: Float> {
-    fn run<F: Formula<T>>(self, backend: Backend, formula: F, x: &[T], t: &[T]);
-}
-
-/// Sum each row.
-struct Totals<'a, T> {
-    row_length: usize,
-    out: &'a mut [T],
-}
-
-impl<T: Float> Operation<T> for Totals<'_, T> {
+    #[cfg(feature = "rayon")]
     #[inline(always)]
-    fn run<F: Formula<T>>(self, backend: Backend, formula: F, x: &[T], t: &[T]) {
-        let Totals { row_length, out } = self;
-        backend.run(RowSums { formula, x, t, row_length, out });
-    }
-}
-
-/// Sum one chunk of a stream.
-#[cfg(feature = "rayon")]
-struct Chunk<'a, T> {
-    out: &'a mut Compensated<T>,
-}
-
-#[cfg(feature = "rayon")]
-impl<T: Float> Operation<T> for Chunk<'_, T> {
-    #[inline(always)]
-    fn run<F: Formula<T>>(self, backend: Backend, formula: F, x: &[T], t: &[T]) {
-        *self.out = backend.run(ChunkSum { formula, x, t });
-    }
-}
-
-/// Write each element.
-struct Each<'a, T> {
-    row_length: usize,
-    factors: Factors<'a, T>,
-    out: &'a mut [T],
-}
-
-impl<T: Float> Operation<T> for Each<'_, T> {
-    #[inline(always)]
-    fn run<F: Formula<T>>(self, backend: Backend, formula: F, x: &[T], t: &[T]) {
-        let Each { row_length, factors, out } = self;
-        backend.run(Map { formula, x, t, row_length, factors, out });
+    fn sum_chunk<F: Family>(self) -> Compensated<T>
+    where
+        Of<F, LnProbs, Probs>: SumRows<T>,
+        Of<F, LnProbs, LnProbs>: SumRows<T>,
+    {
+        let backend = self.backend;
+        match self.values {
+            Target::Probs(t) => Of::<F, LnProbs, Probs>::sum_chunk(backend, t, t),
+            Target::LogProbs(t) => Of::<F, LnProbs, LnProbs>::sum_chunk(backend, t, t),
+        }
     }
 }

@@ -1,0 +1,176 @@
+/* The C interface, called as C programs call it: values, every status, and that nothing is
+ * written where a call is refused. Prints what differs; the exit status is 1 then. */
+#include "kldiv.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static int failures;
+
+#define CHECK(condition)                                                   \
+    do {                                                                   \
+        if (!(condition)) {                                                \
+            printf("test.c:%d: not so: %s\n", __LINE__, #condition);       \
+            failures++;                                                    \
+        }                                                                  \
+    } while (0)
+#define OK(call) CHECK((call) == KLDIV_STATUS_OK)
+#define NEAR(value, expected) CHECK(fabs((value) - (expected)) <= NEAR_ENOUGH * fabs(expected))
+
+/* (9, 12, 4)/25 against 1/3 three times, and a second row where one class takes no part. */
+#define TARGET { 0.36, 0.48, 0.16, 0.0, 0.75, 0.25 }
+#define INPUT { 1.0 / 3, 1.0 / 3, 1.0 / 3, 0.0, 0.5, 0.5 }
+
+#define TESTS(elem, type)                                                                      \
+    static void test_##type(void)                                                              \
+    {                                                                                          \
+        const elem target[6] = TARGET, input[6] = INPUT;                                       \
+        const double first = 0.36 * log(1.08) + 0.48 * log(1.44) + 0.16 * log(0.48);           \
+        const double second = 0.75 * log(1.5) + 0.25 * log(0.5);                               \
+        const double q[6] = INPUT;                                                             \
+        elem ln_input[6], ln_target[6], out[6], sum = 0, other;                                \
+        elem untouched[6];                                                                     \
+        KldivOptions probs = { 0 }, logs = { 0 }, bad;                                         \
+        int i;                                                                                 \
+        probs.input = KLDIV_INPUT_PROBS;                                                       \
+        probs.reduction = KLDIV_REDUCTION_SUM;                                                 \
+        logs.target = KLDIV_TARGET_LOG_PROBS;                                                  \
+        logs.reduction = KLDIV_REDUCTION_BATCH_MEAN;                                           \
+        logs.batch = 2;                                                                        \
+        for (i = 0; i < 6; i++) {                                                              \
+            ln_input[i] = (elem)log(q[i]);                                                     \
+            ln_target[i] = (elem)log(target[i]);                                               \
+        }                                                                                      \
+                                                                                               \
+        /* Each reduction and each form. */                                                    \
+        OK(kldiv_reduce_##type(&probs, input, target, 6, &sum));                               \
+        NEAR(sum, first + second);                                                             \
+        OK(kldiv_reduce_##type(&logs, ln_input, ln_target, 6, &sum));                          \
+        NEAR(sum, (first + second) / 2);                                                       \
+        OK(kldiv_reduce_##type(NULL, ln_input, target, 6, &sum));                              \
+        NEAR(sum, (first + second) / 6);                                                       \
+        OK(kldiv_reduce_##type(NULL, NULL, NULL, 0, &sum));                                    \
+        CHECK(isnan(sum));                                                                     \
+        OK(kldiv_entropy_##type(NULL, target, 3, &sum));                                       \
+        NEAR(sum, -0.36 * log(0.36) - 0.48 * log(0.48) - 0.16 * log(0.16));                    \
+        OK(kldiv_cross_entropy_##type(&probs, input, target, 3, &sum));                        \
+        NEAR(sum, log(3));                                                                     \
+        OK(kldiv_row_sums_##type(&probs, input, target, 6, out, 2));                           \
+        NEAR(out[0], first);                                                                   \
+        NEAR(out[1], second);                                                                  \
+        OK(kldiv_pointwise_##type(&probs, input, target, 6, out, 6));                          \
+        NEAR(out[1], 0.48 * log(1.44));                                                        \
+        CHECK(out[3] == 0);                                                                    \
+                                                                                               \
+        /* Gradients, with each number of factors. */                                          \
+        sum = 2;                                                                               \
+        OK(kldiv_grad_input_##type(&probs, input, target, 6, &sum, 1, out, 6));                \
+        NEAR(out[4], -3.0);                                                                    \
+        CHECK(out[3] == 0);                                                                    \
+        OK(kldiv_grad_input_##type(&probs, input, target, 6, target + 1, 2, out, 6));          \
+        NEAR(out[0], -0.36 * 3 * 0.48);                                                        \
+        NEAR(out[5], -0.5 * 0.16);                                                             \
+        OK(kldiv_grad_target_##type(&probs, input, target, 6, target, 6, out, 6));             \
+        NEAR(out[4], 0.75 * (log(1.5) + 1));                                                   \
+        CHECK(out[3] == 0);                                                                    \
+                                                                                               \
+        /* Logits. */                                                                          \
+        OK(kldiv_softmax_##type(ln_target, 6, 3, out, 6));                                     \
+        for (i = 0; i < 6; i++)                                                                \
+            NEAR(out[i], (double)target[i]);                                                   \
+        OK(kldiv_log_softmax_##type(ln_target + 3, 3, 3, out, 3));                             \
+        NEAR(out[1], log(0.75));                                                               \
+        CHECK(isinf(out[0]) && out[0] < 0);                                                    \
+                                                                                               \
+        /* The same bits with each instruction set that there is. */                           \
+        OK(kldiv_reduce_##type(&probs, input, target, 6, &sum));                               \
+        for (probs.isa = KLDIV_ISA_SCALAR; probs.isa <= KLDIV_ISA_SIMD128; probs.isa++) {      \
+            KldivStatus status = kldiv_reduce_##type(&probs, input, target, 6, &other);        \
+            if (probs.isa == KLDIV_ISA_SCALAR)                                                 \
+                CHECK(status == KLDIV_STATUS_OK);                                              \
+            if (status == KLDIV_STATUS_OK)                                                     \
+                CHECK(memcmp(&sum, &other, sizeof sum) == 0);                                  \
+            else                                                                               \
+                CHECK(status == KLDIV_STATUS_ISA_UNAVAILABLE);                                 \
+        }                                                                                      \
+        /* No machine has both. */                                                             \
+        probs.isa = KLDIV_ISA_NEON;                                                            \
+        if (kldiv_reduce_##type(&probs, input, target, 6, &other) == KLDIV_STATUS_OK)          \
+            probs.isa = KLDIV_ISA_AVX2;                                                        \
+        CHECK(kldiv_reduce_##type(&probs, input, target, 6, &other)                            \
+              == KLDIV_STATUS_ISA_UNAVAILABLE);                                                \
+        probs.isa = KLDIV_ISA_BEST;                                                            \
+                                                                                               \
+        /* Refusals. */                                                                        \
+        memset(out, 0x55, sizeof out);                                                         \
+        memcpy(untouched, out, sizeof out);                                                    \
+        CHECK(kldiv_pointwise_##type(NULL, NULL, target, 6, out, 6) == KLDIV_STATUS_NULL);     \
+        CHECK(kldiv_pointwise_##type(NULL, input, NULL, 6, out, 6) == KLDIV_STATUS_NULL);      \
+        CHECK(kldiv_pointwise_##type(NULL, input, target, 6, NULL, 6) == KLDIV_STATUS_NULL);   \
+        CHECK(kldiv_reduce_##type(NULL, input, target, 6, NULL) == KLDIV_STATUS_NULL);         \
+        CHECK(kldiv_softmax_##type((const elem *)((const char *)target + 1), 3, 3, out, 3)     \
+              == KLDIV_STATUS_MISALIGNED);                                                     \
+        CHECK(kldiv_entropy_##type(NULL, target, (size_t)-1 / sizeof sum, &other)              \
+              == KLDIV_STATUS_TOO_LONG);                                                       \
+        CHECK(kldiv_softmax_##type(out, 6, 3, out, 6) == KLDIV_STATUS_OVERLAP);                \
+        CHECK(kldiv_pointwise_##type(NULL, input, out + 1, 5, out, 5)                          \
+              == KLDIV_STATUS_OVERLAP);                                                        \
+        CHECK(kldiv_grad_input_##type(NULL, input, target, 3, out + 5, 1, out + 3, 3)          \
+              == KLDIV_STATUS_OVERLAP);                                                        \
+        bad = probs;                                                                           \
+        bad.input = 2;                                                                         \
+        CHECK(kldiv_pointwise_##type(&bad, input, target, 6, out, 6) == KLDIV_STATUS_OPTION);  \
+        bad = probs;                                                                           \
+        bad.target = 2;                                                                        \
+        CHECK(kldiv_pointwise_##type(&bad, input, target, 6, out, 6) == KLDIV_STATUS_OPTION);  \
+        bad = probs;                                                                           \
+        bad.isa = 7;                                                                           \
+        CHECK(kldiv_pointwise_##type(&bad, input, target, 6, out, 6) == KLDIV_STATUS_OPTION);  \
+        bad = probs;                                                                           \
+        bad.reduction = 3;                                                                     \
+        CHECK(kldiv_reduce_##type(&bad, input, target, 6, out) == KLDIV_STATUS_OPTION);        \
+        CHECK(kldiv_pointwise_##type(NULL, input, target, 6, out, 5) == KLDIV_STATUS_LENGTH);  \
+        CHECK(kldiv_row_sums_##type(NULL, input, target, 6, out, 4) == KLDIV_STATUS_ROWS);     \
+        CHECK(kldiv_grad_input_##type(NULL, input, target, 6, input, 4, out, 6)                \
+              == KLDIV_STATUS_ROWS);                                                           \
+        CHECK(kldiv_log_softmax_##type(input, 6, 4, out, 6) == KLDIV_STATUS_CLASSES);          \
+        CHECK(kldiv_softmax_##type(input, 6, 0, out, 6) == KLDIV_STATUS_CLASSES);              \
+        CHECK(memcmp(untouched, out, sizeof out) == 0);                                        \
+                                                                                               \
+        OK(kldiv_validate_##type(&probs, input, target, 6, 2, (elem)1e-6));                    \
+        CHECK(kldiv_validate_##type(&probs, input, target, 6, 1, (elem)1e-6)                   \
+              == KLDIV_STATUS_ROW_SUM);                                                        \
+        CHECK(kldiv_validate_##type(NULL, input, target, 6, 2, (elem)1e-6)                     \
+              == KLDIV_STATUS_POSITIVE_LOG_PROBABILITY);                                       \
+        out[0] = -1;                                                                           \
+        out[1] = 2;                                                                            \
+        CHECK(kldiv_validate_##type(&probs, out, out, 2, 1, (elem)1e-6)                        \
+              == KLDIV_STATUS_NEGATIVE_PROBABILITY);                                           \
+        out[0] = (elem)NAN;                                                                    \
+        CHECK(kldiv_validate_##type(&probs, out, out, 2, 1, (elem)1e-6) == KLDIV_STATUS_NAN);  \
+    }
+
+#define NEAR_ENOUGH 1e-6
+TESTS(float, f32)
+#undef NEAR_ENOUGH
+#define NEAR_ENOUGH 1e-14
+TESTS(double, f64)
+
+static void test_messages(void)
+{
+    int status, other;
+    for (status = KLDIV_STATUS_OK; status <= KLDIV_STATUS_ROW_SUM; status++)
+        for (other = -1; other < status; other++)
+            CHECK(strcmp(kldiv_message(status), kldiv_message(other)) != 0);
+    CHECK(strcmp(kldiv_message(-1), kldiv_message(KLDIV_STATUS_ROW_SUM + 1)) == 0);
+}
+
+int main(void)
+{
+    test_f32();
+    test_f64();
+    test_messages();
+    printf("C interface: %d failures\n", failures);
+    return failures != 0;
+}
