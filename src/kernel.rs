@@ -1,11 +1,13 @@
 //! Formulas, and the loops that run them over slices: one text for all back-ends and both types.
 
 mod compiled;
+mod distill;
 mod formula;
 mod map;
 mod softmax;
 
 pub(crate) use compiled::{Compiled, Pair, Single};
+pub(crate) use distill::{Gradient, Outcome, Problem, Wanted};
 pub(crate) use formula::{Formula, usual_values};
 pub(crate) use map::Factors;
 

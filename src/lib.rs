@@ -171,6 +171,7 @@
 extern crate std;
 
 pub mod accuracy;
+mod distill;
 mod error;
 mod isa;
 mod kernel;
@@ -183,6 +184,7 @@ mod shape;
 mod softmax;
 mod sum;
 
+pub use distill::{DistillLoss, Divergence, Teacher};
 pub use error::{Error, Side};
 pub use isa::Isa;
 pub use kl::{Input, KlDiv, Reduction, Target, Upstream};

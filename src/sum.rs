@@ -23,14 +23,14 @@ pub(crate) const GROUP: usize = 4;
 
 /// A sum and what rounding took from it.
 #[derive(Clone, Copy)]
-struct Compensated<V> {
-    sum: V,
-    lost: V,
+pub(crate) struct Compensated<V> {
+    pub(crate) sum: V,
+    pub(crate) lost: V,
 }
 
 impl<V: Copy> Compensated<V> {
     #[inline(always)]
-    fn zero<L: Arithmetic<Vec = V>>(l: L) -> Self {
+    pub(crate) fn zero<L: Arithmetic<Vec = V>>(l: L) -> Self {
         let zero = l.splat(L::Elem::ZERO);
         Compensated { sum: zero, lost: zero }
     }
@@ -38,7 +38,7 @@ impl<V: Copy> Compensated<V> {
     /// Adds four terms. Exact but for the second sum's own rounding while the sum outweighs
     /// the terms (Dekker's fast two-sum); else what goes missing is within `2 u` of the terms.
     #[inline(always)]
-    fn add<L: Arithmetic<Vec = V>>(self, l: L, [a, b, c, d]: [V; GROUP]) -> Self {
+    pub(crate) fn add<L: Arithmetic<Vec = V>>(self, l: L, [a, b, c, d]: [V; GROUP]) -> Self {
         let terms = l.add(l.add(a, b), l.add(c, d));
         let sum = l.add(self.sum, terms);
         let error = l.sub(terms, l.sub(sum, self.sum));
@@ -47,7 +47,7 @@ impl<V: Copy> Compensated<V> {
 
     /// Adds another sum, by Knuth's two-sum: exact whichever outweighs the other.
     #[inline(always)]
-    fn merge<L: Arithmetic<Vec = V>>(self, l: L, other: Self) -> Self {
+    pub(crate) fn merge<L: Arithmetic<Vec = V>>(self, l: L, other: Self) -> Self {
         let sum = l.add(self.sum, other.sum);
         let of_other = l.sub(sum, self.sum);
         let of_self = l.sub(sum, of_other);
@@ -192,7 +192,7 @@ fn add_to<L: Lanes>(
 
 /// Merges all lanes into lane 0: first whole registers, then within the last one.
 #[inline(always)]
-fn fold<L: Lanes>(l: L, mut bank: &mut [Compensated<L::Vec>]) -> Compensated<L::Vec> {
+pub(crate) fn fold<L: Lanes>(l: L, mut bank: &mut [Compensated<L::Vec>]) -> Compensated<L::Vec> {
     while bank.len() > 1 {
         let (lower, upper) = bank.split_at_mut(bank.len() / 2);
         for (a, b) in lower.iter_mut().zip(upper) {
