@@ -475,8 +475,7 @@ fn distill_case<R: Real>(case: &Case, isa: Isa) -> f64 {
     let mut losses = vec![R::of(f64::NAN); row_count];
     let mut grad = vec![R::of(f64::NAN); student.len()];
     loss.loss_and_grad_student(upstream, &mut losses, &mut grad).expect("equal lengths");
-    let mut worst =
-        hold("grad", &pick(&grad), &case.exact_grad_input, &case.scale_grad_input);
+    let mut worst = hold("grad", &pick(&grad), &case.exact_grad_input, &case.scale_grad_input);
     // The file has the cross-entropy: the divergence and the target's entropy.
     if case.op != "cross_entropy_prob" {
         let values = match case.reduction() {

@@ -17,7 +17,7 @@ use crate::lanes::scalar::Scalar;
 use crate::lanes::{Float, Lanes};
 use crate::math::{exp, ln};
 use crate::sum::Compensated;
-use elements::{Normalised, Pass, Row, Slope, TeacherSide, Terms, Weighing};
+use elements::{Aligned, Normalised, Pass, Row, Slope, TeacherSide, Terms, Weighing};
 use statistics::{Logits, Nothing, Probs, statistics, totals};
 
 /// What is compared, and how. Shapes agree, class indices are in range.
@@ -195,6 +195,7 @@ struct Known<T> {
     is_valid: bool,
     student: Normalised<T>,
     teacher: TeacherSide<T>,
+    aligned: Option<Aligned<T>>,
     /// Sum of the teacher's probabilities.
     teacher_mass: T,
     /// The same less one, without the rounding.
@@ -279,6 +280,7 @@ impl<T: Float> Known<T> {
                 is_valid: student.is_valid(),
                 student,
                 teacher: TeacherSide::Logits(Normalised::identity()),
+                aligned: None,
                 teacher_mass,
                 excess: teacher_mass - T::ONE,
                 value: if has_value { certain(mean, shift) } else { None },
@@ -286,10 +288,13 @@ impl<T: Float> Known<T> {
         }
         let mean = weighted * weighing.share;
         let shift = other.ln_mass - weighing.ln_mass;
+        let of_student = if problem.student_weighs() { total(mass) } else { total(other_mass) };
+        let ratio = of_student / of_teacher;
         Known {
             is_valid: student.is_valid() && teacher.is_valid(),
             student,
             teacher: TeacherSide::Logits(teacher),
+            aligned: Aligned::new(student.logits, teacher.logits, ratio),
             teacher_mass: T::ONE,
             excess: T::ZERO,
             value: if has_value { certain(mean, shift) } else { None },
@@ -310,7 +315,15 @@ impl<T: Float> Known<T> {
             _ => None,
         };
         let is_valid = student.is_valid();
-        Known { is_valid, student, teacher: TeacherSide::Probs, teacher_mass, excess, value }
+        Known {
+            is_valid,
+            student,
+            teacher: TeacherSide::Probs,
+            aligned: None,
+            teacher_mass,
+            excess,
+            value,
+        }
     }
 
     #[inline(never)]
@@ -330,6 +343,7 @@ impl<T: Float> Known<T> {
             is_valid: student.is_valid(),
             student,
             teacher: TeacherSide::Probs,
+            aligned: None,
             teacher_mass: T::ONE,
             excess: T::ZERO,
             value,
@@ -392,6 +406,7 @@ impl<T: Float> Known<T> {
             pass: Pass {
                 student: self.student,
                 teacher: self.teacher,
+                aligned: self.aligned,
                 weighing,
                 by_teacher: false,
                 terms: loss && (gradient.is_some() || self.value.is_none()),
@@ -447,6 +462,17 @@ impl<T: Float> Normalised<T> {
     /// Whether the logits have a softmax: not if one is NaN or +∞, or all are −∞.
     fn is_valid(&self) -> bool {
         T::NEG_INFINITY < self.ln_mass && self.ln_mass < T::INFINITY
+    }
+}
+
+impl<T: Float> Aligned<T> {
+    /// For references less than a temperature apart; further apart, differences between logits
+    /// would lose what their distances from the references keep.
+    fn new(student: Logits<T>, teacher: Logits<T>, mass_ratio: T) -> Option<Self> {
+        let reference = student.reference - teacher.reference;
+        let factor = student.factor;
+        let is_close = magnitude(reference * factor) < T::ONE;
+        is_close.then(|| Aligned { reference, factor, ln_mass: ln_of(mass_ratio) })
     }
 }
 

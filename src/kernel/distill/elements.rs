@@ -29,6 +29,26 @@ pub(super) enum TeacherSide<T> {
     Probs,
 }
 
+/// Two rows of logits whose references are close: `ln q − ln p` from the logits themselves,
+/// `((s − t) − reference)·factor − ln_mass`. What the logits agree in cancels before anything is
+/// rounded.
+#[derive(Clone, Copy)]
+pub(super) struct Aligned<T> {
+    /// The student's reference less the teacher's.
+    pub(super) reference: T,
+    pub(super) factor: T,
+    /// The logarithm of the student's mass over the teacher's.
+    pub(super) ln_mass: T,
+}
+
+impl<T: Float> Aligned<T> {
+    #[inline(always)]
+    fn ln_ratio<A: Arithmetic<Elem = T>>(self, a: A, x: A::Vec, t: A::Vec) -> A::Vec {
+        let apart = a.sub(a.sub(x, t), a.splat(self.reference));
+        a.sub(a.mul(apart, a.splat(self.factor)), a.splat(self.ln_mass))
+    }
+}
+
 /// Which distribution weighs the differences of logarithms.
 #[derive(Clone, Copy)]
 pub(super) enum Weighing<T> {
@@ -59,6 +79,7 @@ pub(super) enum Slope<T> {
 pub(super) struct Pass<T> {
     pub(super) student: Normalised<T>,
     pub(super) teacher: TeacherSide<T>,
+    pub(super) aligned: Option<Aligned<T>>,
     pub(super) weighing: Weighing<T>,
     /// For a mixture: whose gradient is meant.
     pub(super) by_teacher: bool,
@@ -210,6 +231,11 @@ impl<T: Float> Pass<T> {
             TeacherSide::Logits(normalised) => normalised.side::<A, ANY>(a, t),
             TeacherSide::Probs => Side { ln: ln::<A, ANY>(a, t), p: t },
         };
+        // ln q − ln p.
+        let ln_ratio = match self.aligned {
+            Some(aligned) => aligned.ln_ratio(a, x, t),
+            None => a.sub(student.ln, teacher.ln),
+        };
         let none = a.splat(T::ZERO);
         let mut terms = [none; 2];
         let mut slope = none;
@@ -227,7 +253,7 @@ impl<T: Float> Pass<T> {
                 };
                 if self.terms {
                     let both = a.add(of_teacher, of_student);
-                    terms = [jensen_shannon(a, shares, teacher, student, both), part];
+                    terms = [jensen_shannon(a, shares, teacher.p, ln_ratio, both), part];
                 }
                 if let Some((formula, factor)) = self.gradient {
                     let difference = a.mul(share, a.sub(own.ln, ln_mixture));
@@ -235,11 +261,10 @@ impl<T: Float> Pass<T> {
                 }
             }
             Weighing::Teacher | Weighing::Student => {
-                let (weight, other) = match self.weighing {
-                    Weighing::Student => (student, teacher),
-                    _ => (teacher, student),
+                let (weight, other, d) = match self.weighing {
+                    Weighing::Student => (student, teacher, a.sub(none, ln_ratio)),
+                    _ => (teacher, student, ln_ratio),
                 };
-                let d = a.sub(other.ln, weight.ln);
                 if self.terms {
                     terms = divergence::<A, ANY>(a, weight.p, other.p, d);
                 }
@@ -370,18 +395,17 @@ fn phi<A: Arithmetic>(a: A, d: A::Vec, square: A::Vec) -> A::Vec {
 fn jensen_shannon<A: Arithmetic>(
     a: A,
     [_, rest]: [A::Vec; 2],
-    teacher: Side<A::Vec>,
-    student: Side<A::Vec>,
+    p: A::Vec,
+    d: A::Vec,
     sum: A::Vec,
 ) -> A::Vec {
     let one = a.splat(A::Elem::ONE);
-    let d = a.sub(student.ln, teacher.ln);
     let square = a.mul(d, d);
     let phi = phi(a, d, square);
     let w = a.mul(rest, a.add(d, phi));
     // d·E − φ = d² − (1 − d)·φ.
     let gained = a.mul(rest, a.sub(square, a.mul(a.sub(one, d), phi)));
-    let close = a.mul(teacher.p, a.sub(gained, psi(a, w)));
+    let close = a.mul(p, a.sub(gained, psi(a, w)));
     let value = a.select(a.less(square, a.splat(close_square())), close, sum);
     let zero = a.splat(A::Elem::ZERO);
     a.select(a.less(value, zero), zero, value)
