@@ -136,6 +136,60 @@ pub enum Error {
         /// Its sum.
         sum: f64,
     },
+    /// Student and teacher differ in the number of their rows:
+    /// [`DistillLoss::new`](crate::DistillLoss::new).
+    TeacherRows {
+        /// Rows of the student.
+        student: usize,
+        /// Rows, or class indices, of the teacher.
+        teacher: usize,
+    },
+    /// Student and teacher differ in the number of classes:
+    /// [`DistillLoss::new`](crate::DistillLoss::new).
+    TeacherClasses {
+        /// Classes of the student.
+        student: usize,
+        /// Classes of the teacher.
+        teacher: usize,
+    },
+    /// An index of [`Teacher::Classes`](crate::Teacher::Classes) that no class has.
+    ClassIndex {
+        /// Its row.
+        row: usize,
+        /// What was found.
+        index: u32,
+        /// Classes of the student; indices are below.
+        classes: usize,
+    },
+    /// There is not one weight for each row: [`row_weights`](crate::DistillLoss::row_weights).
+    WeightsLength {
+        /// Rows.
+        expected: usize,
+        /// Weights.
+        found: usize,
+    },
+    /// A loss of rows has no [`Upstream::PerElement`](crate::Upstream::PerElement).
+    UpstreamPerElement {
+        /// Elements of the upstream gradient.
+        len: usize,
+    },
+    /// [`Teacher::Classes`](crate::Teacher::Classes) has no gradient.
+    ClassesGradient {
+        /// Class indices of the teacher.
+        rows: usize,
+    },
+    /// A temperature that is not a positive, normal, finite number:
+    /// [`DistillLoss::temperature`](crate::DistillLoss::temperature).
+    Temperature {
+        /// What was found.
+        value: f64,
+    },
+    /// A share that is not between 0 and 1:
+    /// [`Divergence::JensenShannon`](crate::Divergence::JensenShannon).
+    Beta {
+        /// What was found.
+        value: f64,
+    },
 }
 
 impl fmt::Display for Error {
@@ -182,6 +236,37 @@ impl fmt::Display for Error {
             }
             Error::RowSum { side, row, sum } => {
                 write!(f, "probabilities of {side} row {row} sum to {sum}, not to 1")
+            }
+            Error::TeacherRows { student, teacher } => {
+                write!(f, "student has {student} rows but teacher has {teacher}")
+            }
+            Error::TeacherClasses { student, teacher } => {
+                write!(f, "student has {student} classes but teacher has {teacher}")
+            }
+            Error::ClassIndex { row, index, classes } => {
+                write!(
+                    f,
+                    "class {index} of row {row} is not below {classes}, the number of classes"
+                )
+            }
+            Error::WeightsLength { expected, found } => {
+                write!(f, "{found} row weights, {expected} are needed")
+            }
+            Error::UpstreamPerElement { len } => {
+                write!(
+                    f,
+                    "upstream gradient for each of {len} elements; a loss of rows has one for \
+                     each row or one for all"
+                )
+            }
+            Error::ClassesGradient { rows } => {
+                write!(f, "teacher is {rows} class indices, which have no gradient")
+            }
+            Error::Temperature { value } => {
+                write!(f, "temperature {value} is not a positive, normal, finite number")
+            }
+            Error::Beta { value } => {
+                write!(f, "share beta = {value} is not between 0 and 1")
             }
         }
     }

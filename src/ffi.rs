@@ -73,13 +73,21 @@ impl KldivStatus {
 impl From<Error> for KldivStatus {
     fn from(error: Error) -> Self {
         match error {
-            Error::Length { .. } | Error::OutputLength { .. } | Error::UpstreamLength { .. } => {
-                KldivStatus::Length
-            }
+            Error::Length { .. }
+            | Error::OutputLength { .. }
+            | Error::UpstreamLength { .. }
+            | Error::WeightsLength { .. }
+            | Error::TeacherRows { .. }
+            | Error::TeacherClasses { .. } => KldivStatus::Length,
             Error::Rows { .. } => KldivStatus::Rows,
             Error::Classes { .. } | Error::ZeroClasses { .. } => KldivStatus::Classes,
             Error::IsaUnavailable { .. } => KldivStatus::IsaUnavailable,
-            Error::UnknownIsa { .. } => KldivStatus::Option,
+            Error::UnknownIsa { .. }
+            | Error::ClassIndex { .. }
+            | Error::UpstreamPerElement { .. }
+            | Error::ClassesGradient { .. }
+            | Error::Temperature { .. }
+            | Error::Beta { .. } => KldivStatus::Option,
             Error::Nan { .. } => KldivStatus::Nan,
             Error::NegativeProbability { .. } => KldivStatus::NegativeProbability,
             Error::PositiveLogProbability { .. } => KldivStatus::PositiveLogProbability,

@@ -1,6 +1,7 @@
 //! Formulas, and the loops that run them over slices: one text for all back-ends and both types.
 
 mod compiled;
+mod distill;
 mod formula;
 mod map;
 mod softmax;
@@ -8,6 +9,7 @@ mod softmax;
 #[cfg(feature = "rayon")]
 pub(crate) use compiled::Total;
 pub(crate) use compiled::{Compiled, Pair, Single};
+pub(crate) use distill::{Gradient, Outcome, Problem, Wanted};
 pub(crate) use formula::{Formula, register_value, usual_values};
 pub(crate) use map::Factors;
 

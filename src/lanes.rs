@@ -91,6 +91,9 @@ pub trait Lanes: Arithmetic {
     fn all_positive_normal(self, group: [Self::Vec; 4]) -> bool;
     /// Whether all absolute values are below [`ExpConstants::USUAL`]; false for a NaN.
     fn all_usual_exponents(self, group: [Self::Vec; 4]) -> bool;
+    /// Whether all elements are in [+0, `limit`), for a positive normal `limit`. It may be false
+    /// for elements next to the limit, and for −0.
+    fn all_from_zero_to(self, group: [Self::Vec; 4], limit: Self::Elem) -> bool;
 }
 
 /// Two registers in lockstep: each operation stands twice in a row, so that the processor's
@@ -153,6 +156,8 @@ pub trait Float: Element + LnConstants + ExpConstants {
     const NEG_INFINITY: Self;
     /// A NaN.
     const NAN: Self;
+    /// The lowest finite number.
+    const MIN: Self;
     /// The smallest positive normal number.
     const MIN_POSITIVE: Self;
     /// One of each for the virtual lanes: 128 bytes of elements.

@@ -175,6 +175,7 @@
 extern crate std;
 
 pub mod accuracy;
+mod distill;
 mod error;
 #[cfg(feature = "ffi")]
 #[allow(unsafe_code, reason = "C passes pointers")]
@@ -192,6 +193,7 @@ mod shape;
 mod softmax;
 mod sum;
 
+pub use distill::{DistillLoss, Divergence, Teacher};
 pub use error::{Error, Side};
 pub use isa::Isa;
 pub use kl::{Input, KlDiv, Reduction, Target, Upstream};

@@ -36,3 +36,29 @@ pub(crate) fn row_count(len: usize, classes: usize) -> Result<usize, Error> {
         (None, _) => Err(Error::ZeroClasses { len }),
     }
 }
+
+/// The teacher has as many rows as the student.
+pub(crate) fn teacher_rows(student: usize, teacher: usize) -> Result<(), Error> {
+    if student == teacher { Ok(()) } else { Err(Error::TeacherRows { student, teacher }) }
+}
+
+/// The teacher's rows have as many classes as the student's.
+pub(crate) fn teacher_classes(student: usize, teacher: usize) -> Result<(), Error> {
+    if student == teacher { Ok(()) } else { Err(Error::TeacherClasses { student, teacher }) }
+}
+
+/// Every index names one of the classes.
+pub(crate) fn class_indices(indices: &[u32], classes: usize) -> Result<(), Error> {
+    for (row, &index) in indices.iter().enumerate() {
+        if usize::try_from(index).is_ok_and(|index| index < classes) {
+            continue;
+        }
+        return Err(Error::ClassIndex { row, index, classes });
+    }
+    Ok(())
+}
+
+/// One weight for each row.
+pub(crate) fn weights(rows: usize, found: usize) -> Result<(), Error> {
+    if rows == found { Ok(()) } else { Err(Error::WeightsLength { expected: rows, found }) }
+}

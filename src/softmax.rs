@@ -71,6 +71,10 @@ impl<'a, T: Element> Rows<'a, T> {
     pub fn classes(&self) -> usize {
         self.classes
     }
+
+    pub(crate) fn values(&self) -> &'a [T] {
+        self.values
+    }
 }
 
 /// The logarithm of each row's [`softmax`], `out[i] = x − ln Σ eˣ`, taken of the row of `x`.

@@ -29,8 +29,8 @@ const ABREAST: usize = 4;
 /// A sum and what rounding took from it.
 #[derive(Clone, Copy, Debug)]
 pub struct Compensated<V> {
-    sum: V,
-    lost: V,
+    pub(crate) sum: V,
+    pub(crate) lost: V,
 }
 
 impl<V: Copy> Compensated<V> {
@@ -43,7 +43,7 @@ impl<V: Copy> Compensated<V> {
     /// Adds four terms. Exact but for the second sum's own rounding while the sum outweighs
     /// the terms (Dekker's fast two-sum); else what goes missing is within `2 u` of the terms.
     #[inline(always)]
-    fn add<L: Arithmetic<Vec = V>>(self, l: L, [a, b, c, d]: [V; GROUP]) -> Self {
+    pub(crate) fn add<L: Arithmetic<Vec = V>>(self, l: L, [a, b, c, d]: [V; GROUP]) -> Self {
         self.add_sum(l, l.add(l.add(a, b), l.add(c, d)))
     }
     #[inline(always)]
@@ -187,11 +187,7 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
 ) -> Compensated<L::Elem> {
     // On a microcontroller a bank of all lanes is dear; in a large cache single lanes are far apart.
     let small = cfg!(any(target_pointer_width = "16", target_pointer_width = "32"));
-    if L::COUNT == 1 && small {
-        by_lane(l, formula, x, t)
-    } else {
-        by_register(l, formula, x, t)
-    }
+    if L::COUNT == 1 && small { by_lane(l, formula, x, t) } else { by_register(l, formula, x, t) }
 }
 
 /// [`sum_chunk`] for registers, which share out the virtual lanes.
@@ -324,7 +320,7 @@ fn add_to<L: Lanes>(
 
 /// Merges all lanes: first whole registers, then those of the last one.
 #[inline(always)]
-fn fold<L: Lanes>(l: L, mut bank: &mut [Compensated<L::Vec>]) -> Compensated<L::Elem> {
+pub(crate) fn fold<L: Lanes>(l: L, mut bank: &mut [Compensated<L::Vec>]) -> Compensated<L::Elem> {
     while bank.len() > 1 {
         let (lower, upper) = bank.split_at_mut(bank.len() / 2);
         for (a, b) in lower.iter_mut().zip(upper) {

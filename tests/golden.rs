@@ -3,8 +3,8 @@
 mod support;
 
 use kldiv::{
-    Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target, Upstream, kl_div, log_softmax,
-    reference, softmax,
+    DistillLoss, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target, Teacher, Upstream, kl_div,
+    log_softmax, reference, softmax,
 };
 use serde::Deserialize;
 use support::{Class, Real, class, close, isas, same};
@@ -39,6 +39,7 @@ struct Case {
     scale: Vec<String>,
     grad_input: Vec<String>,
     exact_grad_input: Vec<String>,
+    scale_grad_input: Vec<String>,
     grad_target: Vec<String>,
     exact_grad_target: Vec<String>,
     scale_grad_target: Vec<String>,
@@ -436,6 +437,100 @@ fn values_from_logits_are_the_exact_ones() {
     println!("worst error in units of {EXACT_UNITS}: {worst:.2?}");
     assert_eq!(checked, 252);
     assert_eq!(worst.len(), 5, "operations in the file");
+}
+
+/// A loss from raw logits, its gradients too: one line, straight from the numbers in the file.
+fn distill_case<R: Real>(case: &Case, isa: Isa) -> f64 {
+    let classes = *case.shape.last().expect("a class axis");
+    let student: Vec<R> = from_hex(&case.input);
+    let numbers: Vec<R> = from_hex(&case.target);
+    let indices: Vec<u32> =
+        case.target_index.iter().map(|&class| u32::try_from(class).expect("small")).collect();
+    let rows = |values| Rows::new(values, classes).expect("whole rows");
+    let teacher = match case.op.as_str() {
+        "kl_div" => Teacher::Logits(rows(&numbers)),
+        "cross_entropy_prob" => Teacher::Probs(rows(&numbers)),
+        _ => Teacher::Classes(&indices),
+    };
+    let loss = DistillLoss::new(rows(&student), teacher).expect("equal shapes");
+    let loss = loss.temperature(R::of(case.temperature)).on(isa).expect("an available one");
+    let what = |column: &str| format!("{} by DistillLoss on {isa}, {column}", case.name);
+    let hold = |column: &str, got: &[f64], exact: &[String], scale: &[String]| {
+        let (exact, scale) = (decimals(exact), decimals(scale));
+        compare(&what(column), got, &exact, &scale, R::UNIT, R::FLOOR, EXACT_UNITS)
+    };
+    let picked = case.picked(student.len());
+    let pick = |column: &[R]| -> Vec<f64> { picked.iter().map(|&i| column[i].to_f64()).collect() };
+    let row_count = loss_rows(case);
+    let grad_output: Vec<R> = from_hex(&case.grad_output);
+    let divided = |by: usize| Upstream::Uniform(R::of(grad_output[0].to_f64() / by as f64));
+    let of_rows = case.op.starts_with("cross_entropy");
+    let upstream = match case.reduction() {
+        None => Upstream::PerRow(grad_output.as_slice()),
+        Some(Reduction::Mean) => divided(if of_rows { row_count } else { student.len() }),
+        Some(Reduction::Sum) => divided(1),
+        Some(Reduction::BatchMean(batch)) => divided(batch),
+    };
+
+    let mut losses = vec![R::of(f64::NAN); row_count];
+    let mut grad = vec![R::of(f64::NAN); student.len()];
+    loss.loss_and_grad_student(upstream, &mut losses, &mut grad).expect("equal lengths");
+    let mut worst = hold("grad", &pick(&grad), &case.exact_grad_input, &case.scale_grad_input);
+    // The file has the cross-entropy: the divergence and the target's entropy.
+    if case.op != "cross_entropy_prob" {
+        let values = match case.reduction() {
+            None => {
+                loss.row_losses(&mut losses).expect("one a row");
+                widen(&losses)
+            }
+            Some(Reduction::Mean) if of_rows => vec![loss.weighted_mean().to_f64()],
+            Some(reduction) => vec![loss.reduce(reduction).to_f64()],
+        };
+        worst = worst.max(hold("value", &values, &case.exact, &case.scale));
+    }
+    if case.op == "kl_div" {
+        loss.grad_teacher(upstream, &mut grad).expect("equal lengths");
+        let error =
+            hold("grad_teacher", &pick(&grad), &case.exact_grad_target, &case.scale_grad_target);
+        worst = worst.max(error);
+        // What the fused call says of each row sums to the same.
+        let total: f64 = losses.iter().map(|loss| loss.to_f64()).sum();
+        let divisor = match case.reduction() {
+            Some(Reduction::Mean) => student.len(),
+            Some(Reduction::BatchMean(batch)) => batch,
+            _ => 1,
+        };
+        let fused = [total / divisor as f64];
+        worst = worst.max(hold("fused value", &fused, &case.exact, &case.scale));
+    }
+    worst
+}
+
+fn loss_rows(case: &Case) -> usize {
+    case.shape.iter().rev().skip(1).product()
+}
+
+#[test]
+fn distillation_losses_are_the_exact_ones() {
+    let mut checked = 0;
+    let mut worst = 0.0_f64;
+    for case in lines(LOGITS) {
+        // Softmax has tests of its own; terms of single classes are not a loss of rows.
+        let terms = case.op == "kl_div" && case.reduction().is_none();
+        if case.op.ends_with("softmax") || terms {
+            continue;
+        }
+        for isa in isas() {
+            worst = worst.max(match case.dtype.as_str() {
+                "f32" => distill_case::<f32>(&case, isa),
+                "f64" => distill_case::<f64>(&case, isa),
+                other => panic!("{}: dtype {other}", case.name),
+            });
+        }
+        checked += 1;
+    }
+    println!("worst error: {worst:.2} units of {EXACT_UNITS}");
+    assert_eq!(checked, 184);
 }
 
 #[test]

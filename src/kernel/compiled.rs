@@ -4,6 +4,7 @@
 #[cfg(feature = "rayon")]
 use super::ChunkSum;
 use super::RowSums;
+use super::distill::{Distill, Outcome, Problem, Wanted};
 use super::formula::{
     CrossEntropy, Entropy, Family, Forward, InputGrad, LnProbs, Mass, Of, Probs, TargetGrad,
 };
@@ -39,10 +40,20 @@ pub trait Compiled<T> {
     fn log_softmax(backend: Backend, logits: &[T], classes: usize, out: &mut [T]);
     /// Probabilities of rows of logits.
     fn softmax(backend: Backend, logits: &[T], classes: usize, out: &mut [T]);
+    /// Losses between rows of logits, and gradients.
+    fn distill(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T>;
+    /// Whether logits can be divided by it: positive, normal, finite.
+    fn is_temperature(x: T) -> bool;
+    /// Whether it is between 0 and 1, neither of them.
+    fn is_share(x: T) -> bool;
     /// `total / count`, the count rounded to nearest.
     fn per(total: T, count: usize) -> T;
     /// +0.
     fn zero() -> T;
+    /// 1.
+    fn one() -> T;
+    /// A NaN.
+    fn nan() -> T;
     /// The total over one chunk of a stream: at most [`CHUNK`](crate::sum::CHUNK) elements.
     #[cfg(feature = "rayon")]
     fn chunk(of: Total, pair: Pair<'_, T>) -> Compensated<T>;
@@ -212,6 +223,15 @@ macro_rules! compile {
             fn softmax(backend: Backend, logits: &[$elem], classes: usize, out: &mut [$elem]) {
                 backend.run(Softmax { logits, classes, out });
             }
+            fn distill(problem: Problem<'_, $elem>, wanted: Wanted<'_, $elem>) -> Outcome<$elem> {
+                problem.backend.run(Distill { problem, wanted })
+            }
+            fn is_temperature(x: $elem) -> bool {
+                x.is_normal() && x > 0.0
+            }
+            fn is_share(x: $elem) -> bool {
+                0.0 < x && x < 1.0
+            }
             #[inline]
             fn per(total: $elem, count: usize) -> $elem {
                 total / count as $elem
@@ -219,6 +239,12 @@ macro_rules! compile {
             #[inline]
             fn zero() -> $elem {
                 0.0
+            }
+            fn one() -> $elem {
+                1.0
+            }
+            fn nan() -> $elem {
+                <$elem>::NAN
             }
             #[cfg(feature = "rayon")]
             fn chunk(of: Total, pair: Pair<'_, $elem>) -> Compensated<$elem> {

@@ -151,7 +151,7 @@ impl<T: Float> Formula<T> for LnShare<T> {
 /// The largest element, in the lane order of [`crate::sum`]: which of −0 and +0 wins depends
 /// on the order. With a NaN in the row it is any number, and the sum of exponentials is NaN.
 #[inline(always)]
-fn largest<L: Lanes>(l: L, row: &[L::Elem]) -> L::Elem {
+pub(super) fn largest<L: Lanes>(l: L, row: &[L::Elem]) -> L::Elem {
     let registers = virtual_lanes::<L::Elem>() / L::COUNT;
     let mut bank = l.bank(l.splat(L::Elem::NEG_INFINITY));
     let bank = bank.as_mut();

@@ -323,6 +323,16 @@ same_but_for_names! {
             let limit = s.splat_u32s(f32::USUAL.to_bits() - 1);
             s.none(s.greater_than_u32s(highest, limit))
         }
+        #[inline(always)]
+        fn all_from_zero_to(self, group: [S::f32s; 4], limit: f32) -> bool {
+            let s = self.0;
+            let mut highest = s.splat_u32s(0);
+            for v in group {
+                highest = s.max_u32s(highest, cast(v));
+            }
+            let limit = s.splat_u32s(limit.to_bits() - 1);
+            s.none(s.greater_than_u32s(highest, limit))
+        }
     }
 }
 
@@ -374,6 +384,18 @@ same_but_for_names! {
                 highest = s.max_u32s(highest, cast(word));
             }
             let limit: S::u32s = cast(s.splat_u64s(f64::USUAL.to_bits() - (1 << 32)));
+            s.none(s.greater_than_u32s(highest, limit))
+        }
+        #[inline(always)]
+        fn all_from_zero_to(self, group: [S::f64s; 4], limit: f64) -> bool {
+            let s = self.0;
+            let high_word = s.splat_u64s(HIGH_WORD);
+            let mut highest = s.splat_u32s(0);
+            for v in group {
+                let word = s.and_u64s(cast(v), high_word);
+                highest = s.max_u32s(highest, cast(word));
+            }
+            let limit: S::u32s = cast(s.splat_u64s((limit.to_bits() & HIGH_WORD) - (1 << 32)));
             s.none(s.greater_than_u32s(highest, limit))
         }
     }

@@ -114,6 +114,13 @@ impl<T: Float> Lanes for Scalar<T> {
             && c.is_usual_exponent()
             && d.is_usual_exponent()
     }
+    #[inline(always)]
+    fn all_from_zero_to(self, [a, b, c, d]: [T; 4], limit: T) -> bool {
+        (T::ZERO <= a && a < limit)
+            && (T::ZERO <= b && b < limit)
+            && (T::ZERO <= c && c < limit)
+            && (T::ZERO <= d && d < limit)
+    }
 }
 
 impl Float for f32 {
@@ -122,6 +129,7 @@ impl Float for f32 {
     const INFINITY: Self = f32::INFINITY;
     const NEG_INFINITY: Self = f32::NEG_INFINITY;
     const NAN: Self = f32::NAN;
+    const MIN: Self = f32::MIN;
     const MIN_POSITIVE: Self = f32::MIN_POSITIVE;
     type Bank<X: Copy> = [X; 32];
 
@@ -180,6 +188,7 @@ impl Float for f64 {
     const INFINITY: Self = f64::INFINITY;
     const NEG_INFINITY: Self = f64::NEG_INFINITY;
     const NAN: Self = f64::NAN;
+    const MIN: Self = f64::MIN;
     const MIN_POSITIVE: Self = f64::MIN_POSITIVE;
     type Bank<X: Copy> = [X; 16];
 

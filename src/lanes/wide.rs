@@ -122,6 +122,10 @@ macro_rules! same_but_for_type {
                     <$vec>::splat(<$elem>::USUAL.next_down()),
                 )
             }
+            #[inline(always)]
+            fn all_from_zero_to(self, group: [$vec; 4], limit: $elem) -> bool {
+                $all_between(group, <$vec>::splat(0.0), <$vec>::splat(limit.next_down()))
+            }
         }
     };
 }

@@ -1,0 +1,512 @@
+//! Losses of rows of logits: check, dispatch, done.
+
+use crate::error::Error;
+use crate::isa::{Backend, Isa};
+use crate::kernel::{Compiled, Factors, Gradient, Outcome, Problem, Wanted};
+use crate::kl::{Reduction, Upstream};
+use crate::lanes::Element;
+use crate::shape;
+use crate::softmax::Rows;
+
+/// What the student is compared with: row by row, the distribution `p`.
+///
+/// # Shape
+/// As many rows as the student; of classes too, unless they are indices.
+/// # Units
+/// [`Logits`](Teacher::Logits) are natural logarithms up to a constant for each row, and are divided by
+/// the temperature; the other forms are taken as they are.
+/// # Special values
+/// Probabilities and log-probabilities need not sum to one. Nothing is checked but class indices.
+/// # Examples
+/// ```
+/// use kldiv::{DistillLoss, Rows, Teacher};
+///
+/// // The same teacher in four forms: certain of the second class.
+/// let student = Rows::new(&[1.0, 3.0], 2)?;
+/// let logits = Teacher::Logits(Rows::new(&[f64::NEG_INFINITY, 7.0], 2)?);
+/// let log_probs = Teacher::LogProbs(Rows::new(&[f64::NEG_INFINITY, 0.0], 2)?);
+/// let probs = Teacher::Probs(Rows::new(&[0.0, 1.0], 2)?);
+/// let expected = (1.0 + (-2.0_f64).exp()).ln(); // −ln of the student's second probability
+/// for teacher in [logits, log_probs, probs, Teacher::Classes(&[1])] {
+///     let loss = DistillLoss::new(student, teacher)?.weighted_mean();
+///     assert!((loss - expected).abs() < 1e-15);
+/// }
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Teacher<'a, T> {
+    /// Logits: `p = softmax(t / temperature)`.
+    Logits(Rows<'a, T>),
+    /// Natural logarithms of probabilities, `p = eᵗ`.
+    LogProbs(Rows<'a, T>),
+    /// Probabilities, `p = t`.
+    Probs(Rows<'a, T>),
+    /// The index of the class whose probability is one: the divergence is the cross-entropy loss.
+    Classes(&'a [u32]),
+}
+
+/// Which divergence between the teacher's `p` and the student's `q`.
+///
+/// # Special values
+/// A probability of zero takes no part on the side that weighs: the teacher's in
+/// [`Forward`](Divergence::Forward), the student's in [`Reverse`](Divergence::Reverse).
+/// # Examples
+/// ```
+/// use kldiv::{DistillLoss, Divergence, Rows, Teacher};
+///
+/// // Weighed equally against the mean of both, two distributions without overlap are ln 2 apart.
+/// let student = Rows::new(&[0.0, f64::NEG_INFINITY], 2)?;
+/// let loss = DistillLoss::new(student, Teacher::Classes(&[1]))?;
+/// assert_eq!(loss.weighted_mean(), f64::INFINITY);
+/// let apart = loss.divergence(Divergence::JensenShannon { beta: 0.5 }).weighted_mean();
+/// assert!((apart - core::f64::consts::LN_2).abs() < 1e-15);
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+/// # Source
+/// J. Lin, *Divergence Measures Based on the Shannon Entropy*, IEEE Transactions on Information Theory 37
+/// (1991), for the third.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Divergence<T> {
+    /// `Σ p·(ln p − ln q)`: the student is to cover all that the teacher does.
+    #[default]
+    Forward,
+    /// `Σ q·(ln q − ln p)`: the student is to keep to what the teacher does.
+    Reverse,
+    /// `beta·Σ p·(ln p − ln m) + (1 − beta)·Σ q·(ln q − ln m)` with `m = beta·p + (1 − beta)·q`.
+    JensenShannon {
+        /// The teacher's share of the mixture, between 0 and 1.
+        beta: T,
+    },
+}
+
+/// The divergence between what a teacher and a student say of each row, from the student's logits.
+///
+/// This borrows its slices. Nothing is computed before a method is called, nothing is kept, and no
+/// temporary is needed: a loss takes one read of each row, a gradient two or three.
+///
+/// The temperature τ divides the logits of both and nothing else. Where a loss is meant to be
+/// multiplied by τ², as is usual for soft targets, the factor goes into the upstream gradient:
+/// `Upstream::Uniform(τ² / rows)`.
+///
+/// # Units
+/// Losses are in nats.
+/// # Accuracy
+/// `u` is that of the [crate documentation](crate#accuracy). A loss is within
+/// `8 u·Σ p·(|ln p| + |ln q| + 1)(1 + |ln p − ln q|)` of the exact one. Where teacher and student
+/// nearly agree that would be no digit at all; so a loss that comes out below 2¹⁶ `u` of its parts, and
+/// any loss that is computed together with its gradient, is the sum of `p·φ(ln q − ln p)` with
+/// `φ(d) = e^d − 1 − d`, which is right to 1e-3 relative however small it is. From logits or classes a
+/// loss is never negative, and 0 for rows with equal bits. A teacher of log-probabilities counts as
+/// normalised if they sum to one within `16 u`.
+///
+/// The bits are the same on every instruction set. A row's sums go through virtual lanes as those of
+/// [`KlDiv::sum`](crate::KlDiv::sum) do (steps 2, 3 and 5 of the [order](crate#equal-bits)), without
+/// chunks; losses of rows are added in order, compensated.
+/// # Special values
+/// | row | loss and gradient |
+/// |---|---|
+/// | logit −∞ | a class of probability 0 on that side |
+/// | on both sides | takes no part: gradient 0 |
+/// | on the side that does not weigh alone, `p > 0` against it | loss +∞ |
+/// | logits of student or teacher all −∞, or with a +∞ or a NaN | NaN throughout, in that row only |
+/// | weight ±0 | 0: the row is not read |
+/// | teacher's probabilities or log-probabilities | as the formulas have it in IEEE arithmetic; zero takes no part where it weighs |
+///
+/// With a temperature that is not a positive, normal, finite number, or a `beta` that is not between 0
+/// and 1, methods that return a number give NaN and the others an error.
+/// # Examples
+/// ```
+/// use kldiv::{DistillLoss, Reduction, Rows, Teacher, Upstream};
+///
+/// let student = [2.0_f32, 0.0, -1.0, 0.5, 0.5, 0.0];
+/// let teacher = [3.0, -1.0, -2.0, 0.0, 2.0, 0.0];
+/// let (student, teacher) = (Rows::new(&student, 3)?, Rows::new(&teacher, 3)?);
+/// let tau = 2.0;
+/// let loss = DistillLoss::new(student, Teacher::Logits(teacher))?.temperature(tau);
+///
+/// let (mut losses, mut grad) = ([0.0; 2], [0.0; 6]);
+/// loss.loss_and_grad_student(Upstream::Uniform(tau * tau / 2.0), &mut losses, &mut grad)?;
+/// assert!((losses[0] - 0.101_498).abs() < 1e-6);
+/// assert!((losses[0] + losses[1] - loss.reduce(Reduction::Sum)).abs() < 1e-6);
+/// assert!(grad[0] < 0.0 && grad[1] > 0.0 && grad[2] > 0.0); // more of the first class
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+/// # Source
+/// G. Hinton, O. Vinyals and J. Dean, *Distilling the Knowledge in a Neural Network* (2015), for the
+/// temperature. The gradients follow from `d ln softmax(s)ᵢ / d sⱼ = [i = j] − softmax(s)ⱼ`.
+#[derive(Clone, Copy, Debug)]
+pub struct DistillLoss<'a, T> {
+    problem: Problem<'a, T>,
+}
+
+impl<'a, T: Element> DistillLoss<'a, T> {
+    /// Pairs a student with its teacher: forward divergence, temperature 1, no weights, the widest
+    /// instruction set there is.
+    ///
+    /// # Shape
+    /// As many rows on both sides, and classes unless the teacher names them by index.
+    /// # Errors
+    /// [`Error::TeacherRows`] and [`Error::TeacherClasses`] if they differ, [`Error::ClassIndex`] for the
+    /// first index that is not below the number of classes.
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Error, Rows, Teacher};
+    ///
+    /// let student = Rows::new(&[0.0; 6], 3)?;
+    /// let refused = DistillLoss::new(student, Teacher::Classes(&[2, 3])).unwrap_err();
+    /// assert_eq!(refused, Error::ClassIndex { row: 1, index: 3, classes: 3 });
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn new(student: Rows<'a, T>, teacher: Teacher<'a, T>) -> Result<Self, Error> {
+        let (rows, classes) = (student.rows(), student.classes());
+        match teacher {
+            Teacher::Logits(of) | Teacher::LogProbs(of) | Teacher::Probs(of) => {
+                shape::teacher_rows(rows, of.rows())?;
+                shape::teacher_classes(classes, of.classes())?;
+            }
+            Teacher::Classes(indices) => {
+                shape::teacher_rows(rows, indices.len())?;
+                shape::class_indices(indices, classes)?;
+            }
+        }
+        Ok(DistillLoss {
+            problem: Problem {
+                backend: Backend::best(),
+                student: student.values(),
+                classes,
+                teacher,
+                temperature: T::Kernels::one(),
+                divergence: Divergence::Forward,
+                weights: None,
+            },
+        })
+    }
+
+    /// The same with another temperature: it divides the student's logits and the teacher's, never
+    /// probabilities. Gradients by logits are divided by it too; nothing is multiplied by its square.
+    ///
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Rows, Teacher};
+    ///
+    /// let student = Rows::new(&[0.0, 4.0], 2)?;
+    /// let soft = DistillLoss::new(student, Teacher::Classes(&[1]))?.temperature(2.0);
+    /// let student = Rows::new(&[0.0, 2.0], 2)?;
+    /// let same = DistillLoss::new(student, Teacher::Classes(&[1]))?;
+    /// assert_eq!(soft.weighted_mean(), same.weighted_mean());
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    #[must_use]
+    pub fn temperature(self, tau: T) -> Self {
+        DistillLoss { problem: Problem { temperature: tau, ..self.problem } }
+    }
+
+    /// The same with another divergence.
+    ///
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Divergence, Rows, Teacher};
+    ///
+    /// let (student, teacher) = ([0.0_f64, 1.0], [2.0, -1.0]);
+    /// let (student, teacher) = (Rows::new(&student, 2)?, Rows::new(&teacher, 2)?);
+    /// let reverse =
+    ///     DistillLoss::new(student, Teacher::Logits(teacher))?.divergence(Divergence::Reverse);
+    /// let exchanged = DistillLoss::new(teacher, Teacher::Logits(student))?;
+    /// assert_eq!(reverse.weighted_mean(), exchanged.weighted_mean());
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    #[must_use]
+    pub fn divergence(self, divergence: Divergence<T>) -> Self {
+        DistillLoss { problem: Problem { divergence, ..self.problem } }
+    }
+
+    /// The same with a weight for each row, by which its loss and its gradient are multiplied. A row of
+    /// weight 0 is masked out: it is never read, so whatever it holds, its loss and gradient are 0.
+    ///
+    /// # Shape
+    /// One weight a row.
+    /// # Errors
+    /// [`Error::WeightsLength`] if there are more or fewer.
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Rows, Teacher, Upstream};
+    ///
+    /// let student = Rows::new(&[0.0, 0.0, f64::NAN, 0.0], 2)?;
+    /// let loss = DistillLoss::new(student, Teacher::Classes(&[0, 0]))?.row_weights(&[1.0, 0.0])?;
+    /// let mut grad = [f64::NAN; 4];
+    /// loss.grad_student(Upstream::Uniform(1.0), &mut grad)?;
+    /// assert_eq!(grad, [-0.5, 0.5, 0.0, 0.0]);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn row_weights(self, weights: &'a [T]) -> Result<Self, Error> {
+        shape::weights(self.rows(), weights.len())?;
+        Ok(DistillLoss { problem: Problem { weights: Some(weights), ..self.problem } })
+    }
+
+    /// The same on another instruction set: other speed, the same bits.
+    ///
+    /// # Errors
+    /// [`Error::IsaUnavailable`] if this machine or this build does not have it.
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Isa, Rows, Teacher};
+    ///
+    /// let loss = DistillLoss::new(Rows::new(&[0.1_f32, 0.2, 0.3], 3)?, Teacher::Classes(&[2]))?;
+    /// for isa in Isa::available() {
+    ///     assert_eq!(loss.on(isa)?.weighted_mean().to_bits(), loss.weighted_mean().to_bits());
+    /// }
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn on(self, isa: Isa) -> Result<Self, Error> {
+        match Backend::new(isa) {
+            Some(backend) => Ok(DistillLoss { problem: Problem { backend, ..self.problem } }),
+            None => Err(Error::IsaUnavailable { isa }),
+        }
+    }
+
+    /// The loss of each row times its weight.
+    ///
+    /// # Shape
+    /// `out` has one number a row; none of it is read.
+    /// # Errors
+    /// [`Error::OutputLength`] if it has not; [`Error::Temperature`] and [`Error::Beta`] for parameters that
+    /// mean nothing. `out` has not been touched then.
+    /// # Accuracy
+    /// As [above](DistillLoss#accuracy).
+    /// # Special values
+    /// As [above](DistillLoss#special-values).
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Rows, Teacher};
+    ///
+    /// let student = Rows::new(&[0.0_f64, 0.0, 0.0, f64::INFINITY], 2)?;
+    /// let loss = DistillLoss::new(student, Teacher::Classes(&[1, 0]))?;
+    /// let mut losses = [0.0; 2];
+    /// loss.row_losses(&mut losses)?;
+    /// assert!((losses[0] - core::f64::consts::LN_2).abs() < 1e-15);
+    /// assert!(losses[1].is_nan()); // +∞ has no softmax
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn row_losses(&self, out: &mut [T]) -> Result<(), Error> {
+        self.check_parameters()?;
+        shape::output(self.rows(), out.len())?;
+        self.run(Wanted { loss: true, losses: out, gradient: None });
+        Ok(())
+    }
+
+    /// The weighted losses of all rows, reduced: their sum, that sum over the number of logits, or over a
+    /// number of rows.
+    ///
+    /// # Shape
+    /// No rows sum to 0.
+    /// # Accuracy
+    /// Each row's as [above](DistillLoss#accuracy), and two roundings more; no growth with their number.
+    /// # Special values
+    /// NaN if the temperature or `beta` means nothing. A divisor of 0 is divided by: 0/0 is NaN.
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Reduction, Rows, Teacher};
+    ///
+    /// let loss = DistillLoss::new(Rows::new(&[0.0_f64; 4], 2)?, Teacher::Classes(&[0, 1]))?;
+    /// assert_eq!(loss.reduce(Reduction::BatchMean(2)), loss.reduce(Reduction::Sum) / 2.0);
+    /// assert_eq!(loss.reduce(Reduction::Mean), loss.reduce(Reduction::Sum) / 4.0);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    #[must_use]
+    pub fn reduce(&self, reduction: Reduction) -> T {
+        match self.totals() {
+            Some(totals) => reduction.of(totals.loss, self.problem.student.len()),
+            None => T::Kernels::nan(),
+        }
+    }
+
+    /// The weighted losses' sum over that of the weights, `Σ w·loss / Σ w`; without weights the mean of all
+    /// rows. 0 if no row is left.
+    ///
+    /// # Accuracy
+    /// As [`reduce`](DistillLoss::reduce).
+    /// # Special values
+    /// NaN if the temperature or `beta` means nothing.
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Rows, Teacher};
+    ///
+    /// let loss = DistillLoss::new(Rows::new(&[0.0_f64; 4], 2)?, Teacher::Classes(&[0, 1]))?;
+    /// assert!((loss.weighted_mean() - core::f64::consts::LN_2).abs() < 1e-15);
+    /// assert_eq!(loss.row_weights(&[0.0, 0.0])?.weighted_mean(), 0.0);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    #[must_use]
+    pub fn weighted_mean(&self) -> T {
+        match self.totals() {
+            Some(totals) if totals.is_empty => totals.loss,
+            Some(totals) => totals.loss / totals.weight,
+            None => T::Kernels::nan(),
+        }
+    }
+
+    /// The gradient of the weighted losses by the student's logits.
+    ///
+    /// With `g` the upstream factor times the row's weight, τ the temperature and `P` the sum of the
+    /// teacher's row:
+    ///
+    /// | divergence | gradient |
+    /// |---|---|
+    /// | forward | `(g/τ)·(P·q − p)`; for classes `(g/τ)·(q − [its class])` |
+    /// | reverse | `(g/τ)·q·((ln q − ln p) − loss)` |
+    /// | Jensen–Shannon | `(g/τ)·(s − q·Σs)`, `s = (1 − beta)·q·(ln q − ln m)` |
+    ///
+    /// # Shape
+    /// `grad` has the length of the student's logits; [`Upstream::PerRow`] has one factor a row.
+    /// # Errors
+    /// [`Error::OutputLength`] and [`Error::UpstreamLength`] if they have not,
+    /// [`Error::UpstreamPerElement`] for that kind, [`Error::Temperature`] and [`Error::Beta`] for parameters
+    /// that mean nothing. `grad` has not been touched then.
+    /// # Accuracy
+    /// Within `8 u` of the size of the formula's parts, the probabilities' own errors
+    /// `u·p·(|ln p| + ln classes + 7)` among them.
+    /// # Special values
+    /// As [above](DistillLoss#special-values).
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Rows, Teacher, Upstream};
+    ///
+    /// let loss = DistillLoss::new(Rows::new(&[0.0_f64; 4], 4)?, Teacher::Classes(&[1]))?;
+    /// let mut grad = [0.0; 4];
+    /// loss.grad_student(Upstream::Uniform(2.0), &mut grad)?;
+    /// assert_eq!(grad, [0.5, -1.5, 0.5, 0.5]);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn grad_student(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
+        self.check_parameters()?;
+        let gradient = self.gradient(false, upstream, grad)?;
+        self.run(Wanted { loss: false, losses: &mut [], gradient: Some(gradient) });
+        Ok(())
+    }
+
+    /// The gradient of the weighted losses by the teacher's numbers.
+    ///
+    /// With `g` the upstream factor times the row's weight and τ the temperature:
+    ///
+    /// | divergence | by logits | by log-probabilities | by probabilities |
+    /// |---|---|---|---|
+    /// | forward | `(g/τ)·p·((ln p − ln q) − loss)` | `g·p·(ln p − ln q + 1)` | `g·(ln p − ln q + 1)` |
+    /// | reverse | `(g/τ)·(p − q)` | `−g·q` | `−g·q/p` |
+    /// | Jensen–Shannon | `(g/τ)·(s − p·Σs)` | `g·s` | `g·beta·(ln p − ln m)` |
+    ///
+    /// with `s = beta·p·(ln p − ln m)`. Where the side that weighs has probability 0 the gradient is 0.
+    ///
+    /// # Shape
+    /// `grad` has the length of the student's logits; [`Upstream::PerRow`] has one factor a row.
+    /// # Errors
+    /// [`Error::OutputLength`] and [`Error::UpstreamLength`] if they have not,
+    /// [`Error::UpstreamPerElement`] for that kind, [`Error::Temperature`] and [`Error::Beta`] for parameters
+    /// that mean nothing; [`Error::ClassesGradient`] if the
+    /// teacher is class indices. `grad` has not been touched then.
+    /// # Accuracy
+    /// Within `8 u` of the size of the formula's parts, the probabilities' own errors
+    /// `u·p·(|ln p| + ln classes + 7)` among them.
+    /// # Special values
+    /// As [above](DistillLoss#special-values).
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Divergence, Rows, Teacher, Upstream};
+    ///
+    /// let (student, teacher) = ([0.0_f64; 2], [0.25, 0.75]);
+    /// let (student, teacher) = (Rows::new(&student, 2)?, Teacher::Probs(Rows::new(&teacher, 2)?));
+    /// let loss = DistillLoss::new(student, teacher)?.divergence(Divergence::Reverse);
+    /// let mut grad = [0.0; 2];
+    /// loss.grad_teacher(Upstream::Uniform(3.0), &mut grad)?;
+    /// assert_eq!(grad, [-6.0, -2.0]); // −3·½/p
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn grad_teacher(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
+        self.check_parameters()?;
+        if let Teacher::Classes(indices) = self.problem.teacher {
+            return Err(Error::ClassesGradient { rows: indices.len() });
+        }
+        let gradient = self.gradient(true, upstream, grad)?;
+        self.run(Wanted { loss: false, losses: &mut [], gradient: Some(gradient) });
+        Ok(())
+    }
+
+    /// [`row_losses`](DistillLoss::row_losses) and [`grad_student`](DistillLoss::grad_student) at once, for
+    /// little more than the latter.
+    ///
+    /// The losses are always computed in the way that does not cancel, so their last bits may differ from
+    /// those of `row_losses`; the gradient is the same.
+    ///
+    /// # Shape
+    /// `losses` has one number a row, `grad` the length of the student's logits.
+    /// # Errors
+    /// As for those two; neither output has been touched then.
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Rows, Teacher, Upstream};
+    ///
+    /// let loss = DistillLoss::new(Rows::new(&[0.0_f64; 2], 2)?, Teacher::Classes(&[0]))?;
+    /// let (mut losses, mut grad) = ([0.0], [0.0; 2]);
+    /// loss.loss_and_grad_student(Upstream::Uniform(1.0), &mut losses, &mut grad)?;
+    /// assert!((losses[0] - core::f64::consts::LN_2).abs() < 1e-15);
+    /// assert_eq!(grad, [-0.5, 0.5]);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn loss_and_grad_student(
+        &self,
+        upstream: Upstream<'_, T>,
+        losses: &mut [T],
+        grad: &mut [T],
+    ) -> Result<(), Error> {
+        self.check_parameters()?;
+        shape::output(self.rows(), losses.len())?;
+        let gradient = self.gradient(false, upstream, grad)?;
+        self.run(Wanted { loss: true, losses, gradient: Some(gradient) });
+        Ok(())
+    }
+
+    fn rows(&self) -> usize {
+        self.problem.student.len().checked_div(self.problem.classes).unwrap_or(0)
+    }
+
+    fn check_parameters(&self) -> Result<(), Error> {
+        let Problem { temperature, divergence, .. } = self.problem;
+        if !T::Kernels::is_temperature(temperature) {
+            return Err(Error::Temperature { value: temperature.into() });
+        }
+        match divergence {
+            Divergence::JensenShannon { beta } if !T::Kernels::is_share(beta) => {
+                Err(Error::Beta { value: beta.into() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn totals(&self) -> Option<Outcome<T>> {
+        self.check_parameters().ok()?;
+        Some(self.run(Wanted { loss: true, losses: &mut [], gradient: None }))
+    }
+
+    fn gradient<'b>(
+        &self,
+        by_teacher: bool,
+        upstream: Upstream<'b, T>,
+        out: &'b mut [T],
+    ) -> Result<Gradient<'b, T>, Error> {
+        shape::output(self.problem.student.len(), out.len())?;
+        let upstream = match upstream {
+            Upstream::Uniform(factor) => Factors::Uniform(factor),
+            Upstream::PerRow(factors) => {
+                shape::upstream(self.rows(), factors.len())?;
+                Factors::PerRow(factors)
+            }
+            Upstream::PerElement(each) => {
+                return Err(Error::UpstreamPerElement { len: each.len() });
+            }
+        };
+        Ok(Gradient { by_teacher, upstream, out })
+    }
+
+    fn run(&self, wanted: Wanted<'_, T>) -> Outcome<T> {
+        T::Kernels::distill(self.problem, wanted)
+    }
+}

@@ -1,0 +1,442 @@
+//! What is computed of each class once a row's masses are known: the terms of its loss, and its
+//! gradient.
+//!
+//! Where both distributions sum to one, `Σ p·(ln p − ln q) = Σ p·φ(ln q − ln p)` with
+//! `φ(d) = e^d − 1 − d`: terms that are never negative and do not cancel, however close the two
+//! distributions are. For larger `d` the parts of `φ` are at hand, `p·e^d = q`.
+
+use super::statistics::{Logits, or_nothing};
+use super::tile::{any_group, store_group, tile_length, whole_group};
+use super::totals;
+use crate::lanes::{Arithmetic, Float, Lanes, Two};
+use crate::math::{exp, ln};
+use crate::sum::{Compensated, GROUP};
+
+/// One side of a row: `exponent = (t − reference)·factor`, `ln p = exponent − ln_mass`,
+/// `p = e^exponent·share`.
+#[derive(Clone, Copy)]
+pub(super) struct Normalised<T> {
+    pub(super) logits: Logits<T>,
+    pub(super) ln_mass: T,
+    /// `1 / mass`.
+    pub(super) share: T,
+}
+
+/// The teacher's side.
+#[derive(Clone, Copy)]
+pub(super) enum TeacherSide<T> {
+    Logits(Normalised<T>),
+    Probs,
+}
+
+/// Two rows of logits whose references are close: `ln q − ln p` from the logits themselves,
+/// `((s − t) − reference)·factor − ln_mass`. What the logits agree in cancels before anything is
+/// rounded.
+#[derive(Clone, Copy)]
+pub(super) struct Aligned<T> {
+    /// The student's reference less the teacher's.
+    pub(super) reference: T,
+    pub(super) factor: T,
+    /// The logarithm of the student's mass over the teacher's.
+    pub(super) ln_mass: T,
+}
+
+impl<T: Float> Aligned<T> {
+    #[inline(always)]
+    fn ln_ratio<A: Arithmetic<Elem = T>>(self, a: A, x: A::Vec, t: A::Vec) -> A::Vec {
+        let apart = a.sub(a.sub(x, t), a.splat(self.reference));
+        a.sub(a.mul(apart, a.splat(self.factor)), a.splat(self.ln_mass))
+    }
+}
+
+/// Which distribution weighs the differences of logarithms.
+#[derive(Clone, Copy)]
+pub(super) enum Weighing<T> {
+    /// The teacher's: `p·(ln p − ln q)`.
+    Teacher,
+    /// The student's: `q·(ln q − ln p)`.
+    Student,
+    /// Each against the mixture `m = beta·p + rest·q`.
+    Both { beta: T, rest: T },
+}
+
+/// The gradient's formula; each is multiplied by a factor.
+#[derive(Clone, Copy)]
+pub(super) enum Slope<T> {
+    /// `mass·o − w` for the side that does not weigh: the softmax of its logits, or, with a mass
+    /// of 0, its log-probabilities.
+    Other { mass: T },
+    /// `−w / o` for its probabilities.
+    OtherProbs,
+    /// `w·(ln w − ln o − center)` for the side that weighs.
+    Weight { center: T },
+    /// The same without `w`, for its probabilities.
+    WeightProbs { center: T },
+}
+
+/// What a pass over a row does.
+#[derive(Clone, Copy)]
+pub(super) struct Pass<T> {
+    pub(super) student: Normalised<T>,
+    pub(super) teacher: TeacherSide<T>,
+    pub(super) aligned: Option<Aligned<T>>,
+    pub(super) weighing: Weighing<T>,
+    /// For a mixture: whose gradient is meant.
+    pub(super) by_teacher: bool,
+    pub(super) terms: bool,
+    /// Formula and factor.
+    pub(super) gradient: Option<(Slope<T>, T)>,
+}
+
+/// Sums over a row.
+pub(super) struct Terms<T> {
+    /// `Σ w·φ(ln o − ln w)`; of a mixture the divergence.
+    pub(super) convex: Compensated<T>,
+    /// `Σ w·(ln w − ln o)`; of a mixture the part of it that the gradient is centred by.
+    pub(super) plain: Compensated<T>,
+}
+
+impl<T: Float> Pass<T> {
+    /// A teacher's number of no probability.
+    fn fill(&self) -> T {
+        match self.teacher {
+            TeacherSide::Logits(_) => T::NEG_INFINITY,
+            TeacherSide::Probs => T::ZERO,
+        }
+    }
+
+    #[inline(always)]
+    fn usual<L: Lanes<Elem = T>>(&self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool {
+        self.student.logits.usual(l, x)
+            && match self.teacher {
+                TeacherSide::Logits(teacher) => teacher.logits.usual(l, t),
+                TeacherSide::Probs => l.all_positive_normal(t),
+            }
+    }
+
+    /// Runs over a row; `grad` is empty or as long. A teacher of one class has no numbers.
+    #[inline(always)]
+    pub(super) fn run<L: Lanes<Elem = T>>(
+        &self,
+        l: L,
+        student: &[T],
+        teacher: Row<'_, T>,
+        mut grad: &mut [T],
+    ) -> Terms<T> {
+        let mut sums = [l.bank(Compensated::zero(l)); 2];
+        let length = tile_length::<T>();
+        let mut one_hot = [T::ZERO; tile_length::<f32>()];
+        for (index, x) in student.chunks(length).enumerate() {
+            let start = index * length;
+            let t = match teacher {
+                Row::Numbers(numbers) => numbers.get(start..start + x.len()),
+                Row::Class(class) => {
+                    for (k, p) in one_hot.iter_mut().enumerate() {
+                        *p = if start + k == class { T::ONE } else { T::ZERO };
+                    }
+                    one_hot.get(..x.len())
+                }
+            };
+            let out = grad.split_off_mut(..x.len().min(grad.len()));
+            if let (Some(t), Some(out)) = (t, out) {
+                self.tile(l, x, t, out, &mut sums);
+            }
+        }
+        let [convex, plain] = totals(l, sums);
+        Terms { convex, plain }
+    }
+
+    #[inline(always)]
+    fn tile<L: Lanes<Elem = T>>(
+        &self,
+        l: L,
+        x: &[T],
+        t: &[T],
+        out: &mut [T],
+        [convex, plain]: &mut [L::Bank<Compensated<L::Vec>>; 2],
+    ) {
+        let (x, x_tail) = l.split_slice(x);
+        let (t, t_tail) = l.split_slice(t);
+        let (out, out_tail) = l.split_slice_mut(out);
+        let sums = convex.as_mut().iter_mut().zip(plain.as_mut());
+        for (index, (convex, plain)) in sums.enumerate() {
+            let [convex_terms, plain_terms, slopes] =
+                match (whole_group(l, x, index), whole_group(l, t, index)) {
+                    (Some(x), Some(t)) if self.usual(l, x, t) => self.usual_elements(l, x, t),
+                    _ => {
+                        let (x, present) = any_group(l, x, x_tail, index, T::NEG_INFINITY);
+                        let (t, _) = any_group(l, t, t_tail, index, self.fill());
+                        if present == 0 {
+                            break;
+                        }
+                        self.any_elements(l, present, x, t)
+                    }
+                };
+            if self.terms {
+                *convex = convex.add(l, convex_terms);
+                *plain = plain.add(l, plain_terms);
+            }
+            if self.gradient.is_some() {
+                store_group(l, out, out_tail, index, slopes);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn usual_elements<L: Lanes<Elem = T>>(
+        &self,
+        l: L,
+        [x0, x1, x2, x3]: [L::Vec; GROUP],
+        [t0, t1, t2, t3]: [L::Vec; GROUP],
+    ) -> [[L::Vec; GROUP]; 3] {
+        let mut halves = [[[l.splat(T::ZERO); 2]; 3]; 2];
+        let inputs = [([x0, x1], [t0, t1]), ([x2, x3], [t2, t3])];
+        for (half, (x, t)) in halves.iter_mut().zip(inputs) {
+            *half = self.elements::<_, false>(Two(l), x, t);
+        }
+        let [[[a, b], [e, f], [i, j]], [[c, d], [g, h], [k, m]]] = halves;
+        [[a, b, c, d], [e, f, g, h], [i, j, k, m]]
+    }
+
+    #[inline(always)]
+    fn any_elements<L: Lanes<Elem = T>>(
+        &self,
+        l: L,
+        present: usize,
+        x: [L::Vec; GROUP],
+        t: [L::Vec; GROUP],
+    ) -> [[L::Vec; GROUP]; 3] {
+        let mut all = [[l.splat(T::ZERO); GROUP]; 3];
+        for (k, (x, t)) in x.into_iter().zip(t).enumerate().take(present) {
+            let values = self.elements::<L, true>(l, x, t);
+            for (all, value) in all.iter_mut().zip(values) {
+                if let Some(place) = all.get_mut(k) {
+                    *place = value;
+                }
+            }
+        }
+        all
+    }
+
+    /// The two terms and the gradient; what was not asked for may be anything.
+    #[inline(always)]
+    fn elements<A: Arithmetic<Elem = T>, const ANY: bool>(
+        &self,
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+    ) -> [A::Vec; 3] {
+        let student = self.student.side::<A, ANY>(a, x);
+        let teacher = match self.teacher {
+            TeacherSide::Logits(normalised) => normalised.side::<A, ANY>(a, t),
+            TeacherSide::Probs => Side { ln: ln::<A, ANY>(a, t), p: t },
+        };
+        // ln q − ln p.
+        let ln_ratio = match self.aligned {
+            Some(aligned) => aligned.ln_ratio(a, x, t),
+            None => a.sub(student.ln, teacher.ln),
+        };
+        let none = a.splat(T::ZERO);
+        let mut terms = [none; 2];
+        let mut slope = none;
+        match self.weighing {
+            Weighing::Both { beta, rest } => {
+                let shares = [a.splat(beta), a.splat(rest)];
+                let mixture = a.add(a.mul(shares[0], teacher.p), a.mul(shares[1], student.p));
+                let ln_mixture = ln::<A, true>(a, mixture);
+                let of_teacher = centred(a, shares[0], teacher, ln_mixture);
+                let of_student = centred(a, shares[1], student, ln_mixture);
+                let (share, own, part) = if self.by_teacher {
+                    (shares[0], teacher, of_teacher)
+                } else {
+                    (shares[1], student, of_student)
+                };
+                if self.terms {
+                    let both = a.add(of_teacher, of_student);
+                    terms = [jensen_shannon(a, shares, teacher.p, ln_ratio, both), part];
+                }
+                if let Some((formula, factor)) = self.gradient {
+                    let difference = a.mul(share, a.sub(own.ln, ln_mixture));
+                    slope = a.mul(weighted_slope(a, formula, own.p, difference), a.splat(factor));
+                }
+            }
+            Weighing::Teacher | Weighing::Student => {
+                let (weight, other, d) = match self.weighing {
+                    Weighing::Student => (student, teacher, a.sub(none, ln_ratio)),
+                    _ => (teacher, student, ln_ratio),
+                };
+                if self.terms {
+                    terms = divergence::<A, ANY>(a, weight.p, other.p, d);
+                }
+                if let Some((formula, factor)) = self.gradient {
+                    let slope_of = match formula {
+                        Slope::Other { mass } => a.sub(a.mul(a.splat(mass), other.p), weight.p),
+                        Slope::OtherProbs => {
+                            or_nothing(a, weight.p, a.div(a.sub(none, weight.p), other.p))
+                        }
+                        _ => weighted_slope(a, formula, weight.p, a.sub(none, d)),
+                    };
+                    slope = a.mul(slope_of, a.splat(factor));
+                }
+            }
+        }
+        [terms[0], terms[1], slope]
+    }
+}
+
+/// A row of the teacher.
+#[derive(Clone, Copy)]
+pub(super) enum Row<'a, T> {
+    Numbers(&'a [T]),
+    /// The class whose probability is one.
+    Class(usize),
+}
+
+/// A probability and its logarithm.
+#[derive(Clone, Copy)]
+struct Side<V> {
+    ln: V,
+    p: V,
+}
+
+impl<T: Float> Normalised<T> {
+    #[inline(always)]
+    fn side<A: Arithmetic<Elem = T>, const ANY: bool>(self, a: A, t: A::Vec) -> Side<A::Vec> {
+        let exponent = self.logits.scaled(a, t);
+        Side {
+            ln: a.sub(exponent, a.splat(self.ln_mass)),
+            p: a.mul(exp::<A, ANY>(a, exponent), a.splat(self.share)),
+        }
+    }
+}
+
+/// `share·w·(ln w − ln m)`, 0 without weight.
+#[inline(always)]
+fn centred<A: Arithmetic>(a: A, share: A::Vec, side: Side<A::Vec>, ln_mixture: A::Vec) -> A::Vec {
+    or_nothing(a, side.p, a.mul(side.p, a.mul(share, a.sub(side.ln, ln_mixture))))
+}
+
+/// The gradient for the side that weighs; 0 without weight.
+#[inline(always)]
+fn weighted_slope<A: Arithmetic>(
+    a: A,
+    formula: Slope<A::Elem>,
+    weight: A::Vec,
+    difference: A::Vec,
+) -> A::Vec {
+    let value = match formula {
+        Slope::WeightProbs { center } => a.sub(difference, a.splat(center)),
+        Slope::Weight { center } => a.mul(weight, a.sub(difference, a.splat(center))),
+        Slope::Other { .. } | Slope::OtherProbs => difference,
+    };
+    or_nothing(a, weight, value)
+}
+
+/// `w·φ(d)` and `−w·d`, for `d = ln o − ln w`.
+#[inline(always)]
+fn divergence<A: Arithmetic, const ANY: bool>(
+    a: A,
+    w: A::Vec,
+    o: A::Vec,
+    d: A::Vec,
+) -> [A::Vec; 2] {
+    let linear = a.mul(w, d);
+    let square = a.mul(d, d);
+    let close = a.mul(w, phi(a, d, square));
+    let apart = a.sub(a.sub(o, w), linear);
+    let convex = a.select(a.less(square, a.splat(close_square())), close, apart);
+    let zero = a.splat(A::Elem::ZERO);
+    let plain = a.sub(zero, linear);
+    if ANY {
+        let nothing = a.equal(w, zero);
+        [a.select(nothing, o, convex), a.select(nothing, zero, plain)]
+    } else {
+        [convex, plain]
+    }
+}
+
+/// `|d| < 1/8` counts as close: there the series of [`phi`] is as good as the parts of `φ`, and
+/// beyond it those lose no more than seven bits.
+#[inline(always)]
+fn close_square<T: Float>() -> T {
+    T::from_f64(1.0 / 64.0)
+}
+
+/// `φ(d) = e^d − 1 − d` for `|d| <= 1/8`: the first terms of Taylor's series; relative error below
+/// 2^-26 (f32) or 2^-57 (f64) by the first one left out.
+#[inline(always)]
+fn phi<A: Arithmetic>(a: A, d: A::Vec, square: A::Vec) -> A::Vec {
+    /// `1 / 2!`, `1 / 3!` …
+    const RECIPROCAL_FACTORIALS: [f64; 10] = [
+        1.0 / 2.0,
+        1.0 / 6.0,
+        1.0 / 24.0,
+        1.0 / 120.0,
+        1.0 / 720.0,
+        1.0 / 5_040.0,
+        1.0 / 40_320.0,
+        1.0 / 362_880.0,
+        1.0 / 3_628_800.0,
+        1.0 / 39_916_800.0,
+    ];
+    let terms = if is_single::<A::Elem>() { 5 } else { 10 };
+    a.mul(square, series(a, d, RECIPROCAL_FACTORIALS.get(..terms).unwrap_or(&[])))
+}
+
+/// `beta·p·(ln p − ln m) + rest·q·(ln q − ln m)`, never negative. With `d = ln q − ln p`,
+/// `E = e^d − 1` and `w = rest·E` that is
+///
+/// ```text
+/// p·(rest·(d·E − φ(d)) − ψ(w)),    ψ(w) = (1 + w)·ln(1 + w) − w
+/// ```
+///
+/// which does not cancel for small `d`; otherwise it is `sum`, computed as it is written.
+#[inline(always)]
+fn jensen_shannon<A: Arithmetic>(
+    a: A,
+    [_, rest]: [A::Vec; 2],
+    p: A::Vec,
+    d: A::Vec,
+    sum: A::Vec,
+) -> A::Vec {
+    let one = a.splat(A::Elem::ONE);
+    let square = a.mul(d, d);
+    let phi = phi(a, d, square);
+    let w = a.mul(rest, a.add(d, phi));
+    // d·E − φ = d² − (1 − d)·φ.
+    let gained = a.mul(rest, a.sub(square, a.mul(a.sub(one, d), phi)));
+    let close = a.mul(p, a.sub(gained, psi(a, w)));
+    let value = a.select(a.less(square, a.splat(close_square())), close, sum);
+    let zero = a.splat(A::Elem::ZERO);
+    a.select(a.less(value, zero), zero, value)
+}
+
+/// `(1 + w)·ln(1 + w) − w` for `|w| <= 0.14`. With `z = w / (2 + w)`, `ln(1 + w) = 2·artanh z =
+/// 2·z·(1 + z²·R)`, and the parts that cancel are taken out by hand.
+#[inline(always)]
+fn psi<A: Arithmetic>(a: A, w: A::Vec) -> A::Vec {
+    /// Of `R`, in powers of `z²`; relative error of `ψ` below 2^-27 (f32) or 2^-58 (f64).
+    const ARTANH: [f64; 7] =
+        [1.0 / 3.0, 1.0 / 5.0, 1.0 / 7.0, 1.0 / 9.0, 1.0 / 11.0, 1.0 / 13.0, 1.0 / 15.0];
+    let terms = if is_single::<A::Elem>() { 3 } else { 7 };
+    let one = a.splat(A::Elem::ONE);
+    let z = a.div(w, a.add(a.add(one, one), w));
+    let square = a.mul(z, z);
+    let rest = series(a, square, ARTANH.get(..terms).unwrap_or(&[]));
+    let bend = a.add(one, a.mul(a.add(z, square), rest));
+    a.div(a.mul(a.add(square, square), bend), a.sub(one, z))
+}
+
+/// `coefficients[0] + x·(coefficients[1] + …)`.
+#[inline(always)]
+fn series<A: Arithmetic>(a: A, x: A::Vec, coefficients: &[f64]) -> A::Vec {
+    let mut value = a.splat(A::Elem::ZERO);
+    for &c in coefficients.iter().rev() {
+        value = a.add(a.splat(A::Elem::from_f64(c)), a.mul(x, value));
+    }
+    value
+}
+
+const fn is_single<T>() -> bool {
+    size_of::<T>() == size_of::<f32>()
+}

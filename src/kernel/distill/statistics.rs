@@ -1,0 +1,413 @@
+//! What one read of a row tells: the largest logits, the masses above them, the weighted sum.
+//!
+//! A row goes by in blocks that stay in cache. Each logit is taken relative to a reference, the
+//! largest of the row's first block. A later block that rises more than one above it (after
+//! division by the temperature) moves the reference, and the sums so far are rescaled. Each such
+//! move shrinks what was summed before by more than `e`, so errors of rescaling do not pile up.
+//! Whether a block moves the reference depends on the block's numbers alone, not on how many of
+//! them a register holds: the bits are the same everywhere.
+
+use super::tile::{any_group, tile_length, whole_group};
+use crate::kernel::distill::exp_of;
+use crate::kernel::softmax::largest;
+use crate::lanes::{Arithmetic, Float, Lanes, Two};
+use crate::math::{exp, ln_minus};
+use crate::sum::{Compensated, GROUP, fold};
+
+/// Tiles of a block: 4 KB of each slice.
+const TILES: usize = 8;
+
+/// Logits as a stream: `(logit − reference) / temperature` is what is exponentiated.
+#[derive(Clone, Copy)]
+pub(super) struct Logits<T> {
+    pub(super) reference: T,
+    /// `1 / temperature`.
+    pub(super) factor: T,
+    /// A distance from the reference that is certain not to underflow.
+    pub(super) usual: T,
+}
+
+impl<T: Float> Logits<T> {
+    #[inline(always)]
+    pub(super) fn new(temperature: T) -> Self {
+        Logits { reference: T::MIN, factor: T::ONE / temperature, usual: T::USUAL * temperature }
+    }
+
+    /// Logits below the reference, as positive distances.
+    #[inline(always)]
+    fn below<A: Arithmetic<Elem = T>>(self, a: A, logits: A::Vec) -> A::Vec {
+        a.sub(a.splat(self.reference), logits)
+    }
+
+    /// What is exponentiated.
+    #[inline(always)]
+    pub(super) fn scaled<A: Arithmetic<Elem = T>>(self, a: A, logits: A::Vec) -> A::Vec {
+        a.mul(a.sub(logits, a.splat(self.reference)), a.splat(self.factor))
+    }
+
+    /// Whether all are at or below the reference and none underflows.
+    #[inline(always)]
+    fn all_below<L: Lanes<Elem = T>>(self, l: L, [a, b, c, d]: [L::Vec; GROUP]) -> bool {
+        let below = [self.below(l, a), self.below(l, b), self.below(l, c), self.below(l, d)];
+        l.all_from_zero_to(below, self.usual)
+    }
+
+    #[inline(always)]
+    pub(super) fn usual<L: Lanes<Elem = T>>(self, l: L, [a, b, c, d]: [L::Vec; GROUP]) -> bool {
+        l.all_usual_exponents([
+            self.scaled(l, a),
+            self.scaled(l, b),
+            self.scaled(l, c),
+            self.scaled(l, d),
+        ])
+    }
+}
+
+/// The slice that goes with the logits.
+pub(super) trait Companion<T: Float>: Copy {
+    /// A number without mass.
+    const FILL: T;
+
+    /// Its logits, if it has any.
+    fn logits(&mut self) -> Option<&mut Logits<T>>;
+
+    /// Whether these can be given to `values::<_, false>`.
+    fn usual<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool;
+
+    /// Its masses, and the weighted differences of logarithms, from the logits' exponents and
+    /// masses.
+    fn values<A: Arithmetic<Elem = T>, const ANY: bool>(
+        self,
+        a: A,
+        exponent: A::Vec,
+        mass: A::Vec,
+        t: A::Vec,
+    ) -> (A::Vec, A::Vec);
+
+    /// Whether the logits' masses are the weights.
+    const LOGITS_WEIGH: bool;
+}
+
+/// Other logits; the first ones' masses weigh `exponent − exponent of these`.
+impl<T: Float> Companion<T> for Logits<T> {
+    const FILL: T = T::NEG_INFINITY;
+    const LOGITS_WEIGH: bool = true;
+
+    #[inline(always)]
+    fn logits(&mut self) -> Option<&mut Logits<T>> {
+        Some(self)
+    }
+    #[inline(always)]
+    fn usual<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool {
+        Logits::usual(self, l, t)
+    }
+    #[inline(always)]
+    fn values<A: Arithmetic<Elem = T>, const ANY: bool>(
+        self,
+        a: A,
+        exponent: A::Vec,
+        mass: A::Vec,
+        t: A::Vec,
+    ) -> (A::Vec, A::Vec) {
+        let own = self.scaled(a, t);
+        let weighted = a.mul(mass, a.sub(exponent, own));
+        (exp::<A, ANY>(a, own), if ANY { or_nothing(a, mass, weighted) } else { weighted })
+    }
+}
+
+/// Probabilities `t`, which weigh `ln t − exponent`.
+#[derive(Clone, Copy)]
+pub(super) struct Probs;
+
+impl<T: Float> Companion<T> for Probs {
+    const FILL: T = T::ZERO;
+    const LOGITS_WEIGH: bool = false;
+
+    #[inline(always)]
+    fn logits(&mut self) -> Option<&mut Logits<T>> {
+        None
+    }
+    #[inline(always)]
+    fn usual<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool {
+        l.all_positive_normal(t)
+    }
+    #[inline(always)]
+    fn values<A: Arithmetic<Elem = T>, const ANY: bool>(
+        self,
+        a: A,
+        exponent: A::Vec,
+        _: A::Vec,
+        t: A::Vec,
+    ) -> (A::Vec, A::Vec) {
+        let weighted = a.mul(t, ln_minus::<A, ANY>(a, t, exponent));
+        (t, if ANY { or_nothing(a, t, weighted) } else { weighted })
+    }
+}
+
+/// Nothing: the logits alone.
+#[derive(Clone, Copy)]
+pub(super) struct Nothing;
+
+impl<T: Float> Companion<T> for Nothing {
+    const FILL: T = T::ZERO;
+    const LOGITS_WEIGH: bool = false;
+
+    #[inline(always)]
+    fn logits(&mut self) -> Option<&mut Logits<T>> {
+        None
+    }
+    #[inline(always)]
+    fn usual<L: Lanes<Elem = T>>(self, _: L, _: [L::Vec; GROUP]) -> bool {
+        true
+    }
+    #[inline(always)]
+    fn values<A: Arithmetic<Elem = T>, const ANY: bool>(
+        self,
+        a: A,
+        _: A::Vec,
+        _: A::Vec,
+        _: A::Vec,
+    ) -> (A::Vec, A::Vec) {
+        (a.splat(T::ZERO), a.splat(T::ZERO))
+    }
+}
+
+/// `value`, or 0 where there is no weight: whatever stands on the other side takes no part.
+#[inline(always)]
+pub(super) fn or_nothing<A: Arithmetic>(a: A, weight: A::Vec, value: A::Vec) -> A::Vec {
+    let zero = a.splat(A::Elem::ZERO);
+    a.select(a.equal(weight, zero), zero, value)
+}
+
+/// A row's sums, relative to the references.
+pub(super) struct Statistics<T, C> {
+    pub(super) logits: Logits<T>,
+    pub(super) companion: C,
+    pub(super) mass: Compensated<T>,
+    pub(super) companion_mass: Compensated<T>,
+    pub(super) weighted: Compensated<T>,
+}
+
+/// One sum for each virtual lane: of the logits' masses, the companion's, the weighted
+/// differences.
+type Sums<L> = [<L as Lanes>::Bank<Compensated<<L as Arithmetic>::Vec>>; 3];
+
+/// Reads a row of logits and its companion, which is as long or, for [`Nothing`], the logits.
+#[inline(always)]
+pub(super) fn statistics<L: Lanes, C: Companion<L::Elem>>(
+    l: L,
+    mut logits: Logits<L::Elem>,
+    mut companion: C,
+    x: &[L::Elem],
+    t: &[L::Elem],
+) -> Statistics<L::Elem, C> {
+    let mut sums: Sums<L> = [l.bank(Compensated::zero(l)); 3];
+    let tile = tile_length::<L::Elem>();
+    let block = TILES * tile;
+    for (x, t) in x.chunks(block).zip(t.chunks(block)) {
+        let below = x.len() == block && all_below(l, logits, companion, x, t);
+        if !below {
+            raise(l, &mut logits, &mut companion, [x, t], &mut sums);
+        }
+        for (x, t) in x.chunks(tile).zip(t.chunks(tile)) {
+            add_tile(l, logits, companion, [x, t], below, &mut sums);
+        }
+    }
+    let [mass, companion_mass, weighted] = totals(l, sums);
+    Statistics { logits, companion, mass, companion_mass, weighted }
+}
+
+/// Whether a whole block is all usual and needs no other reference.
+#[inline(always)]
+fn all_below<L: Lanes, C: Companion<L::Elem>>(
+    l: L,
+    logits: Logits<L::Elem>,
+    mut companion: C,
+    x: &[L::Elem],
+    t: &[L::Elem],
+) -> bool {
+    let (x, _) = l.split_slice(x);
+    let (t, _) = l.split_slice(t);
+    let (x, _) = x.as_chunks::<GROUP>();
+    let (t, _) = t.as_chunks::<GROUP>();
+    for (&[a, b, c, d], &[e, f, g, h]) in x.iter().zip(t) {
+        let x = [l.load(a), l.load(b), l.load(c), l.load(d)];
+        let t = [l.load(e), l.load(f), l.load(g), l.load(h)];
+        let companion_below = match companion.logits() {
+            Some(logits) => logits.all_below(l, t),
+            None => companion.usual(l, t),
+        };
+        if !(logits.all_below(l, x) && companion_below) {
+            return false;
+        }
+    }
+    true
+}
+
+/// Moves the references that a block has risen above, and rescales the sums to the new ones.
+#[inline(always)]
+fn raise<L: Lanes, C: Companion<L::Elem>>(
+    l: L,
+    logits: &mut Logits<L::Elem>,
+    companion: &mut C,
+    [x, t]: [&[L::Elem]; 2],
+    sums: &mut Sums<L>,
+) {
+    let none = L::Elem::ZERO;
+    let by_logits = risen(l, logits, x);
+    let by_companion = match companion.logits() {
+        Some(logits) => risen(l, logits, t),
+        None => none,
+    };
+    if by_logits == none && by_companion == none {
+        return;
+    }
+    let [factor, companion_factor] = [exp_of(by_logits), exp_of(by_companion)];
+    let [masses, companion_masses, weighted] = sums;
+    let all = masses.as_mut().iter_mut().zip(companion_masses.as_mut()).zip(weighted.as_mut());
+    for ((mass, companion_mass), weighted) in all {
+        // The weighted differences shift with the exponents and shrink with their weights.
+        *weighted = if C::LOGITS_WEIGH {
+            rescaled(l, shifted(l, *weighted, *mass, by_logits - by_companion), factor)
+        } else {
+            shifted(l, *weighted, *companion_mass, none - by_logits)
+        };
+        *mass = rescaled(l, *mass, factor);
+        *companion_mass = rescaled(l, *companion_mass, companion_factor);
+    }
+}
+
+/// `sum + weight·by`; a lane without weight stays as it is, however far the shift.
+#[inline(always)]
+fn shifted<L: Lanes>(
+    l: L,
+    sum: Compensated<L::Vec>,
+    weight: Compensated<L::Vec>,
+    by: L::Elem,
+) -> Compensated<L::Vec> {
+    let by = l.splat(by);
+    let moved = [l.mul(weight.sum, by), l.mul(weight.lost, by)];
+    Compensated {
+        sum: l.add(sum.sum, or_nothing(l, weight.sum, moved[0])),
+        lost: l.add(sum.lost, or_nothing(l, weight.sum, moved[1])),
+    }
+}
+
+/// `sum·factor`; a factor of 0 leaves nothing, not even of an infinite sum.
+#[inline(always)]
+fn rescaled<L: Lanes>(l: L, sum: Compensated<L::Vec>, factor: L::Elem) -> Compensated<L::Vec> {
+    let factor = l.splat(factor);
+    Compensated {
+        sum: or_nothing(l, factor, l.mul(sum.sum, factor)),
+        lost: or_nothing(l, factor, l.mul(sum.lost, factor)),
+    }
+}
+
+/// By how much exponents change (0 or less) now that the logits' reference covers this block.
+#[inline(always)]
+fn risen<L: Lanes>(l: L, logits: &mut Logits<L::Elem>, block: &[L::Elem]) -> L::Elem {
+    let largest = largest(l, block);
+    let by = (logits.reference - largest) * logits.factor;
+    if by < L::Elem::ZERO - L::Elem::ONE {
+        logits.reference = largest;
+        by
+    } else {
+        L::Elem::ZERO
+    }
+}
+
+#[inline(always)]
+fn add_tile<L: Lanes, C: Companion<L::Elem>>(
+    l: L,
+    logits: Logits<L::Elem>,
+    companion: C,
+    [x, t]: [&[L::Elem]; 2],
+    usual: bool,
+    [masses, companion_masses, weighted]: &mut Sums<L>,
+) {
+    let (x, x_tail) = l.split_slice(x);
+    let (t, t_tail) = l.split_slice(t);
+    let sums = masses.as_mut().iter_mut().zip(companion_masses.as_mut()).zip(weighted.as_mut());
+    for (index, ((mass, companion_mass), weighted)) in sums.enumerate() {
+        let values = match (whole_group(l, x, index), whole_group(l, t, index)) {
+            (Some(x), Some(t)) if usual || (logits.usual(l, x) && companion.usual(l, t)) => {
+                usual_values(l, logits, companion, x, t)
+            }
+            _ => {
+                let (x, present) = any_group(l, x, x_tail, index, L::Elem::NEG_INFINITY);
+                let (t, _) = any_group(l, t, t_tail, index, C::FILL);
+                if present == 0 {
+                    break;
+                }
+                any_values(l, logits, companion, present, x, t)
+            }
+        };
+        *mass = mass.add(l, values[0]);
+        *companion_mass = companion_mass.add(l, values[1]);
+        *weighted = weighted.add(l, values[2]);
+    }
+}
+
+#[inline(always)]
+fn usual_values<L: Lanes, C: Companion<L::Elem>>(
+    l: L,
+    logits: Logits<L::Elem>,
+    companion: C,
+    [x0, x1, x2, x3]: [L::Vec; GROUP],
+    [t0, t1, t2, t3]: [L::Vec; GROUP],
+) -> [[L::Vec; GROUP]; 3] {
+    let [[a, b], [e, f], [i, j]] =
+        values::<_, C, false>(Two(l), logits, companion, [x0, x1], [t0, t1]);
+    let [[c, d], [g, h], [k, m]] =
+        values::<_, C, false>(Two(l), logits, companion, [x2, x3], [t2, t3]);
+    [[a, b, c, d], [e, f, g, h], [i, j, k, m]]
+}
+
+#[inline(always)]
+fn any_values<L: Lanes, C: Companion<L::Elem>>(
+    l: L,
+    logits: Logits<L::Elem>,
+    companion: C,
+    present: usize,
+    x: [L::Vec; GROUP],
+    t: [L::Vec; GROUP],
+) -> [[L::Vec; GROUP]; 3] {
+    let mut all = [[l.splat(L::Elem::ZERO); GROUP]; 3];
+    for (k, (x, t)) in x.into_iter().zip(t).enumerate().take(present) {
+        let values = values::<L, C, true>(l, logits, companion, x, t);
+        for (all, value) in all.iter_mut().zip(values) {
+            if let Some(place) = all.get_mut(k) {
+                *place = value;
+            }
+        }
+    }
+    all
+}
+
+/// The logits' mass, the companion's, the weighted difference.
+#[inline(always)]
+fn values<A: Arithmetic, C: Companion<A::Elem>, const ANY: bool>(
+    a: A,
+    logits: Logits<A::Elem>,
+    companion: C,
+    x: A::Vec,
+    t: A::Vec,
+) -> [A::Vec; 3] {
+    let exponent = logits.scaled(a, x);
+    let mass = exp::<A, ANY>(a, exponent);
+    let (companion_mass, weighted) = companion.values::<A, ANY>(a, exponent, mass, t);
+    [mass, companion_mass, weighted]
+}
+
+/// Each stream's sum over all lanes.
+#[inline(always)]
+pub(super) fn totals<L: Lanes, const N: usize>(
+    l: L,
+    mut sums: [L::Bank<Compensated<L::Vec>>; N],
+) -> [Compensated<L::Elem>; N] {
+    let mut totals = [Compensated { sum: L::Elem::ZERO, lost: L::Elem::ZERO }; N];
+    for (total, bank) in totals.iter_mut().zip(&mut sums) {
+        *total = fold(l, bank.as_mut());
+    }
+    totals
+}
