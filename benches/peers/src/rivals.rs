@@ -34,7 +34,7 @@ macro_rules! log_target {
 
 /// The same in wide's vectors, with wide's own functions; the rest of the elements one by one.
 macro_rules! vectors {
-    ($vector:ty, $lanes:literal, $x:expr, $t:expr, $of_vector:expr, $of_one:expr) => {{
+    ($elem:ty, $vector:ty, $lanes:literal, $x:expr, $t:expr, $of_vector:expr, $of_one:expr) => {{
         let (x, x_rest) = black_box($x).as_chunks::<$lanes>();
         let (t, t_rest) = black_box($t).as_chunks::<$lanes>();
         let mut sum = <$vector>::ZERO;
@@ -42,7 +42,8 @@ macro_rules! vectors {
             sum += $of_vector(<$vector>::from(x), <$vector>::from(t));
         }
         let rest = x_rest.iter().zip(t_rest).map(|(&x, &t)| $of_one(x, t));
-        sum.reduce_add() + rest.sum::<_>()
+        let rest: $elem = rest.sum();
+        sum.reduce_add() + rest
     }};
 }
 
@@ -57,6 +58,13 @@ macro_rules! compare {
         let (x, p, q, ln_p) = (&x[..], &p[..], &q[..], &ln_p[..]);
 
         let kl = |target| KlDiv::new(Input::LogProbs(black_box(x)), target).expect("one length");
+        #[cfg(feature = "candle")]
+        let tensor = |v: &[$elem]| {
+            candle_core::Tensor::from_slice(v, v.len(), &candle_core::Device::Cpu)
+                .expect("a tensor")
+        };
+        #[cfg(feature = "candle")]
+        let (tensor_x, tensor_p, tensor_ln_p) = (tensor(x), tensor(p), tensor(ln_p));
         #[allow(unused_mut, reason = "candle is optional")]
         let mut contestants: Contestants<'_> = vec![
             ("kldiv", Box::new(|| f64::from(kl(Target::Probs(black_box(p))).sum()))),
@@ -73,6 +81,7 @@ macro_rules! compare {
                 "wide ln, plain sum",
                 Box::new(|| {
                     let sum: $elem = vectors!(
+                        $elem,
                         $vector,
                         $lanes,
                         x,
@@ -99,13 +108,6 @@ macro_rules! compare {
             ),
         ];
         #[cfg(feature = "candle")]
-        let tensor = |v: &[$elem]| {
-            candle_core::Tensor::from_slice(v, v.len(), &candle_core::Device::Cpu)
-                .expect("a tensor")
-        };
-        #[cfg(feature = "candle")]
-        let (tensor_x, tensor_p, tensor_ln_p) = (tensor(x), tensor(p), tensor(ln_p));
-        #[cfg(feature = "candle")]
         contestants.push((
             "candle tensors",
             Box::new(|| {
@@ -125,6 +127,7 @@ macro_rules! compare {
                 "wide exp, plain sum",
                 Box::new(|| {
                     let sum: $elem = vectors!(
+                        $elem,
                         $vector,
                         $lanes,
                         x,
