@@ -24,6 +24,8 @@ fn use_everything<T: Element>(log_probs: &[T; 4], probs: &[T; 4]) -> Result<(), 
                 let pair = KlDiv::new(input, target)?.on(isa)?;
                 black_box((pair.sum(), pair.entropy(), pair.cross_entropy()));
                 black_box(pair.reduce(Reduction::Mean));
+                #[cfg(feature = "rayon")]
+                black_box((pair.parallel().sum(), pair.parallel().entropy()));
                 black_box(pair.validate(2, one)).ok();
                 pair.pointwise(out)?;
                 pair.row_sums(rows)?;

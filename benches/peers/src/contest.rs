@@ -33,7 +33,7 @@ pub(crate) fn hold(
     mut contestants: Contestants<'_>,
 ) -> Vec<Row> {
     let rounds = if n > 1_000_000 { 9 } else { 61 };
-    let mut turn = |contestant: &mut dyn FnMut() -> f64, calls: usize| {
+    let turn = |contestant: &mut dyn FnMut() -> f64, calls: usize| {
         let start = Instant::now();
         for _ in 0..calls {
             black_box(contestant());

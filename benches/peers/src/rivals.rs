@@ -34,21 +34,22 @@ macro_rules! log_target {
 
 /// The same in wide's vectors, with wide's own functions; the rest of the elements one by one.
 macro_rules! vectors {
-    ($vector:ty, $x:expr, $t:expr, $of_vector:expr, $of_one:expr) => {{
-        let (x, x_rest) = black_box($x).as_chunks::<{ <$vector>::LANES as usize }>();
-        let (t, t_rest) = black_box($t).as_chunks::<{ <$vector>::LANES as usize }>();
+    ($elem:ty, $vector:ty, $lanes:literal, $x:expr, $t:expr, $of_vector:expr, $of_one:expr) => {{
+        let (x, x_rest) = black_box($x).as_chunks::<$lanes>();
+        let (t, t_rest) = black_box($t).as_chunks::<$lanes>();
         let mut sum = <$vector>::ZERO;
         for (&x, &t) in x.iter().zip(t) {
             sum += $of_vector(<$vector>::from(x), <$vector>::from(t));
         }
         let rest = x_rest.iter().zip(t_rest).map(|(&x, &t)| $of_one(x, t));
-        sum.reduce_add() + rest.sum::<_>()
+        let rest: $elem = rest.sum();
+        sum.reduce_add() + rest
     }};
 }
 
 /// The two forms at one length in one type.
 macro_rules! compare {
-    ($rows:ident, $elem:ident, $vector:ty, $ln:path, $exp:path, $n:expr) => {{
+    ($rows:ident, $elem:ident, $vector:ty, $lanes:literal, $ln:path, $exp:path, $n:expr) => {{
         let n = $n;
         let cast = |v: Vec<f64>| -> Vec<$elem> { v.into_iter().map(|v| v as $elem).collect() };
         let (p, q) = (cast(distribution(n, 1)), cast(distribution(n, 2)));
@@ -57,6 +58,13 @@ macro_rules! compare {
         let (x, p, q, ln_p) = (&x[..], &p[..], &q[..], &ln_p[..]);
 
         let kl = |target| KlDiv::new(Input::LogProbs(black_box(x)), target).expect("one length");
+        #[cfg(feature = "candle")]
+        let tensor = |v: &[$elem]| {
+            candle_core::Tensor::from_slice(v, v.len(), &candle_core::Device::Cpu)
+                .expect("a tensor")
+        };
+        #[cfg(feature = "candle")]
+        let (tensor_x, tensor_p, tensor_ln_p) = (tensor(x), tensor(p), tensor(ln_p));
         #[allow(unused_mut, reason = "candle is optional")]
         let mut contestants: Contestants<'_> = vec![
             ("kldiv", Box::new(|| f64::from(kl(Target::Probs(black_box(p))).sum()))),
@@ -72,9 +80,15 @@ macro_rules! compare {
             (
                 "wide ln, plain sum",
                 Box::new(|| {
-                    let sum: $elem =
-                        vectors!($vector, x, p, |x, p: $vector| p * (p.ln() - x), |x, p: $elem| p
-                            * (p.ln() - x));
+                    let sum: $elem = vectors!(
+                        $elem,
+                        $vector,
+                        $lanes,
+                        x,
+                        p,
+                        |x, p: $vector| p * (p.ln() - x),
+                        |x, p: $elem| p * (p.ln() - x)
+                    );
                     f64::from(sum)
                 }),
             ),
@@ -93,13 +107,6 @@ macro_rules! compare {
                 }),
             ),
         ];
-        #[cfg(feature = "candle")]
-        let tensor = |v: &[$elem]| {
-            candle_core::Tensor::from_slice(v, v.len(), &candle_core::Device::Cpu)
-                .expect("a tensor")
-        };
-        #[cfg(feature = "candle")]
-        let (tensor_x, tensor_p, tensor_ln_p) = (tensor(x), tensor(p), tensor(ln_p));
         #[cfg(feature = "candle")]
         contestants.push((
             "candle tensors",
@@ -120,7 +127,9 @@ macro_rules! compare {
                 "wide exp, plain sum",
                 Box::new(|| {
                     let sum: $elem = vectors!(
+                        $elem,
                         $vector,
+                        $lanes,
                         x,
                         ln_p,
                         |x, t: $vector| t.exp() * (t - x),
@@ -164,10 +173,10 @@ macro_rules! compare {
 pub(crate) fn measure(out: &str) -> Result<(), String> {
     let mut rows: Vec<Row> = Vec::new();
     for n in [10, 4_096, 65_536, 1 << 24] {
-        compare!(rows, f32, wide::f32x8, libm::logf, libm::expf, n);
+        compare!(rows, f32, wide::f32x8, 8, libm::logf, libm::expf, n);
     }
     for n in [4_096, 1 << 23] {
-        compare!(rows, f64, wide::f64x4, libm::log, libm::exp, n);
+        compare!(rows, f64, wide::f64x4, 4, libm::log, libm::exp, n);
     }
     let text = serde_json::to_string_pretty(&rows).map_err(|error| error.to_string())?;
     std::fs::write(out, text).map_err(|error| format!("{out}: {error}"))
