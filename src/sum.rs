@@ -12,7 +12,7 @@
 //! The main sum alone decides whether the result is finite, so infinities and NaNs come out as
 //! the plain sum has them.
 
-use crate::kernel::{Formula, register_value, usual_values};
+use crate::kernel::{Formula, register_value, usual_values, variants};
 use crate::lanes::scalar::Scalar;
 use crate::lanes::{Arithmetic, Float, Lanes, virtual_lanes};
 
@@ -22,8 +22,8 @@ pub(crate) const CHUNK: usize = 65_536;
 /// Terms that a lane adds up before the one compensated addition.
 pub(crate) const GROUP: usize = 4;
 
-/// Chunks that are summed side by side where [`Lanes::VARIANTS`]. From memory, streams in several
-/// places are faster than one: at the end of a page the hardware's prefetch starts anew.
+/// Chunks that are summed side by side by kernels with [`variants`]. From memory, streams in
+/// several places are faster than one: at the end of a page the hardware's prefetch starts anew.
 const ABREAST: usize = 4;
 
 /// A sum and what rounding took from it.
@@ -88,17 +88,17 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     mut x: &[L::Elem],
     mut t: &[L::Elem],
 ) -> L::Elem {
-    if L::VARIANTS && t.len() <= L::COUNT {
+    if variants::<L, F>() && t.len() <= L::COUNT {
         let zero = l.splat(L::Elem::ZERO);
         let sum = sum_register(l, formula, x, t);
         return fold_register(l, Compensated { sum, lost: zero }).value();
     }
-    if L::VARIANTS && t.len() <= virtual_lanes::<L::Elem>() {
+    if variants::<L, F>() && t.len() <= virtual_lanes::<L::Elem>() {
         return sum_short(l, formula, x, t).value();
     }
     let scalar = Scalar::<L::Elem>::NEW;
     let mut total = Compensated::zero(scalar);
-    if L::VARIANTS {
+    if variants::<L, F>() {
         while let (Some(x), Some(t)) =
             (x.split_off(..ABREAST * CHUNK), t.split_off(..ABREAST * CHUNK))
         {

@@ -9,6 +9,9 @@ use crate::sum::GROUP;
 /// A function of one element. `ANY` is as in [`crate::math`]: without it, `x` and `t` are
 /// known to be usual.
 pub(crate) trait Formula<T: Float>: Copy {
+    /// Whether it is in such demand that [`Lanes::VARIANTS`] holds for it.
+    const VARIANTS: bool;
+
     /// Whether these elements can be given to `value::<_, false>`.
     fn usual<L: Lanes<Elem = T>>(self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool;
 
@@ -39,6 +42,12 @@ pub(crate) fn usual_values<L: Lanes, F: Formula<L::Elem>>(
     [a, b, c, d]
 }
 
+/// Whether a kernel has code of its own for short and for long slices.
+#[inline(always)]
+pub(crate) const fn variants<L: Lanes, F: Formula<L::Elem>>() -> bool {
+    L::VARIANTS && F::VARIANTS
+}
+
 /// The values of one register.
 #[inline(always)]
 pub(crate) fn register_value<L: Lanes, F: Formula<L::Elem>>(
@@ -48,7 +57,7 @@ pub(crate) fn register_value<L: Lanes, F: Formula<L::Elem>>(
     t: L::Vec,
     g: L::Vec,
 ) -> L::Vec {
-    if L::VARIANTS && formula.usual(l, [x; GROUP], [t; GROUP]) {
+    if variants::<L, F>() && formula.usual(l, [x; GROUP], [t; GROUP]) {
         formula.value::<L, false>(l, x, t, g)
     } else {
         formula.value::<L, true>(l, x, t, g)
@@ -221,6 +230,8 @@ fn negative<A: Arithmetic>(a: A, v: A::Vec) -> A::Vec {
 pub(crate) trait Family: Copy {
     /// Whether the input matters to [`Formula::usual`].
     const READS_INPUT: bool;
+    /// [`Formula::VARIANTS`].
+    const VARIANTS: bool;
 
     /// As [`Formula::value`], where the target probability is not zero.
     fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
@@ -254,6 +265,8 @@ impl<F, I, R> Clone for Of<F, I, R> {
 impl<F, I, R> Copy for Of<F, I, R> {}
 
 impl<T: Float, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R> {
+    const VARIANTS: bool = F::VARIANTS;
+
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool {
         (!F::READS_INPUT || I::usual(l, x)) && R::usual(l, t)
@@ -287,6 +300,7 @@ pub(crate) struct Forward;
 
 impl Family for Forward {
     const READS_INPUT: bool = true;
+    const VARIANTS: bool = true;
 
     #[inline(always)]
     fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
@@ -305,6 +319,7 @@ pub(crate) struct InputGrad;
 
 impl Family for InputGrad {
     const READS_INPUT: bool = false;
+    const VARIANTS: bool = false;
 
     #[inline(always)]
     fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
@@ -323,6 +338,7 @@ pub(crate) struct TargetGrad;
 
 impl Family for TargetGrad {
     const READS_INPUT: bool = true;
+    const VARIANTS: bool = false;
 
     #[inline(always)]
     fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
@@ -342,6 +358,7 @@ pub(crate) struct Entropy;
 
 impl Family for Entropy {
     const READS_INPUT: bool = false;
+    const VARIANTS: bool = false;
 
     #[inline(always)]
     fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
@@ -360,6 +377,7 @@ pub(crate) struct CrossEntropy;
 
 impl Family for CrossEntropy {
     const READS_INPUT: bool = true;
+    const VARIANTS: bool = false;
 
     #[inline(always)]
     fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
@@ -378,6 +396,7 @@ pub(crate) struct Mass;
 
 impl Family for Mass {
     const READS_INPUT: bool = false;
+    const VARIANTS: bool = false;
 
     #[inline(always)]
     fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(

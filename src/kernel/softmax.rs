@@ -79,6 +79,8 @@ struct LnShare<T> {
 }
 
 impl<T: Float> Formula<T> for Exp<T> {
+    const VARIANTS: bool = true;
+
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, l: L, _: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool {
         let largest = l.splat(self.largest);
@@ -106,6 +108,8 @@ impl<T: Float> Formula<T> for Exp<T> {
 }
 
 impl<T: Float> Formula<T> for Share<T> {
+    const VARIANTS: bool = true;
+
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool {
         Exp { largest: self.largest }.usual(l, x, t)
@@ -128,6 +132,8 @@ impl<T: Float> Formula<T> for Share<T> {
 }
 
 impl<T: Float> Formula<T> for LnShare<T> {
+    const VARIANTS: bool = true;
+
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, _: L, _: [L::Vec; GROUP], _: [L::Vec; GROUP]) -> bool {
         true
