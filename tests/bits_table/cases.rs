@@ -33,7 +33,7 @@ const SPECIALS: usize = 20;
 const LOGITS: [(usize, usize); 5] = [(3, 1), (4, 3), (3, 10), (2, 100), (1, 1000)];
 
 /// `(rows, classes)` of the losses: short rows, several tiles, several blocks.
-const DISTILLATION: [(usize, usize); 5] = [(4, 3), (3, 10), (2, 129), (1, 1000), (1, LONGEST - 1)];
+const DISTILLATION: [(usize, usize); 3] = [(3, 10), (2, 129), (1, LONGEST - 1)];
 
 /// What a number must be able to do besides what the library asks for.
 pub(crate) trait Number: Element {
