@@ -24,7 +24,7 @@ Teaches a student of handwritten digits its teacher's answers: a scale and a bia
 
 Usage: distill [OPTIONS]
   --steps N            steps of gradient descent (default 200)
-  --rate X             step size (default 0.5)
+  --rate X             step size (default 8)
   --temperature T      divides the logits of both (default 2)
   --divergence KIND    forward (default), reverse, js (Jensen-Shannon, equal shares)
   -h, --help           this text
@@ -73,7 +73,7 @@ fn options() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::*;
 
     let mut options =
-        Options { steps: 200, rate: 0.5, temperature: 2.0, divergence: Divergence::Forward };
+        Options { steps: 200, rate: 8.0, temperature: 2.0, divergence: Divergence::Forward };
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
