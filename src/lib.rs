@@ -8,6 +8,8 @@
 //! - [`KlDiv`] is the core: sums, single terms, rows, gradients by input and target, entropy.
 //! - [`KlDivLoss`] and [`kl_div`] are the same under the names of PyTorch's `nn.KLDivLoss` and
 //!   `nn.functional.kl_div`.
+//! - [`DistillLoss`] goes from rows of logits straight to losses and gradients, for distillation and
+//!   for class indices.
 //! - [`log_softmax`] and [`softmax`] turn rows of logits into what the others take.
 //! - [`reference`](mod@reference) is every operation once more, plain and slow, to read and to
 //!   compare with.
@@ -101,7 +103,7 @@
 //!   compiler uses the x87 unit, does not.
 //!
 //! An element's term and gradients depend on that element and its upstream factor alone, a row's sum
-//! and a row's softmax on that row alone, so elements and rows can be split among threads in any way.
+//! and a row's softmax and loss on that row alone, so elements and rows can be split among threads in any way.
 //! A sum over everything depends on its order, which is fixed. With `L` = 128 bytes of elements, that
 //! is 32 for `f32` and 16 for `f64`:
 //!

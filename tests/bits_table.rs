@@ -29,6 +29,8 @@ fn results(isa: Isa) -> Vec<(String, Vec<u64>)> {
     cases::elementwise(isa, &mut double, &mut add).expect("an available instruction set");
     cases::logits(&mut single, &mut add).expect("lengths agree");
     cases::logits(&mut double, &mut add).expect("lengths agree");
+    cases::distillation(isa, &mut single, &mut add).expect("an available instruction set");
+    cases::distillation(isa, &mut double, &mut add).expect("an available instruction set");
     results
 }
 

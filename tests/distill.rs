@@ -8,7 +8,7 @@ use kldiv::{DistillLoss, Divergence, Error, Isa, Reduction, Rows, Teacher, Upstr
 use proptest::prelude::*;
 use support::{Class, Random, Real, class, isas, raw, same, specials};
 
-/// The largest relative error of a loss, however small it is.
+/// The largest relative error of a loss above 2¹³ u².
 const SMALL_LOSS: f64 = 1e-3;
 /// Errors in units of rounding times the size of the parts.
 const UNITS: f64 = 8.0;

@@ -31,6 +31,36 @@ fn terms() -> [f64; 4] {
     [0.5 * ln2, 0.5 * (2.0_f64 / 3.0).ln(), ln2, 0.0]
 }
 
+// --- losses of rows ---------------------------------------------------------------------------------------------
+
+fn data(name: &str) -> String {
+    format!("{}/examples/data/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn losses_of_rows_of_logits() {
+    let (student, teacher) = (data("digits_student_logits.npy"), data("digits_teacher_logits.npy"));
+    let labels = data("digits_labels.npy");
+    let batchmean = |options: &[&str]| {
+        let arguments = [&[student.as_str(), "--reduction", "batchmean"][..], options].concat();
+        number(succeed(&arguments).trim())
+    };
+    close(batchmean(&[&teacher, "--temperature", "1"]), BATCHMEAN, 1e-6);
+    close(batchmean(&[&teacher, "--temperature", "4"]), 0.5819980894682877, 1e-6);
+    close(batchmean(&["--labels", &labels]), 0.270946559229898, 1e-6);
+    let reverse = batchmean(&[&teacher, "--divergence", "reverse"]);
+    let mixture = batchmean(&[&teacher, "--divergence", "js"]);
+    assert!(reverse > 0.0 && mixture > 0.0 && mixture < core::f64::consts::LN_2);
+    let rows = succeed(&[&student, &teacher, "--divergence", "forward", "--reduction", "none"]);
+    assert_eq!(rows.lines().count(), 1797, "one loss a row");
+    let refused = fail(&[&student, &teacher, "--temperature", "0"], 1);
+    assert!(refused.contains("temperature 0"), "{refused}");
+    let refused = fail(&[&student, &teacher, "--divergence", "sideways"], 2);
+    assert!(refused.contains("sideways"), "{refused}");
+    let refused = fail(&[&student, "--labels", &teacher], 1);
+    assert!(refused.contains("not u32"), "{refused}");
+}
+
 // --- the report -------------------------------------------------------------------------------------------------
 
 #[test]

@@ -7,8 +7,8 @@
 use core::hint::black_box;
 
 use kldiv::{
-    Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target, Upstream, kl_div,
-    log_softmax, softmax,
+    DistillLoss, Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target, Teacher,
+    Upstream, kl_div, log_softmax, softmax,
 };
 use object::{Object, ObjectSymbol};
 
@@ -42,6 +42,17 @@ fn use_everything<T: Element>(log_probs: &[T; 4], probs: &[T; 4]) -> Result<(), 
         log_softmax(matrix, out)?;
         softmax(matrix, more)?;
         black_box((&out, &more));
+        for teacher in [
+            Teacher::Logits(matrix),
+            Teacher::LogProbs(matrix),
+            Teacher::Probs(matrix),
+            Teacher::Classes(&[0, 1]),
+        ] {
+            let loss = DistillLoss::new(matrix, teacher)?.on(isa)?;
+            black_box(loss.weighted_mean());
+            loss.loss_and_grad_student(Upstream::Uniform(one), rows, out)?;
+            black_box((&rows, &out));
+        }
     }
     let loss = KlDivLoss::new();
     black_box(loss.forward(log_probs, probs)?);

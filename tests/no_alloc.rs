@@ -7,8 +7,8 @@ use core::fmt::{self, Debug, Write};
 use std::alloc::System;
 
 use kldiv::{
-    Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Side, Target, Upstream, kl_div,
-    log_softmax, reference, softmax,
+    DistillLoss, Divergence, Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Side,
+    Target, Teacher, Upstream, kl_div, log_softmax, reference, softmax,
 };
 
 struct Counting;
@@ -118,6 +118,40 @@ fn elementwise<T: Element>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Losses of rows with everything, on data with zeros, and in rows that are long and short.
+fn distillation<T: Element>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
+    let Data { logarithms, probabilities, out, .. } = data;
+    let share = probabilities[48];
+    for classes in [LENGTH / ROWS, ROWS] {
+        let student = Rows::new(logarithms, classes)?;
+        let count = student.rows();
+        for teacher in [
+            Teacher::Logits(Rows::new(probabilities, classes)?),
+            Teacher::LogProbs(student),
+            Teacher::Probs(Rows::new(probabilities, classes)?),
+            Teacher::Classes(&[0; LENGTH / ROWS][..count]),
+        ] {
+            let loss = DistillLoss::new(student, teacher)?.on(isa)?;
+            let loss = loss.row_weights(&probabilities[..count])?.temperature(share);
+            for divergence in [
+                Divergence::Forward,
+                Divergence::Reverse,
+                Divergence::JensenShannon { beta: share },
+            ] {
+                let loss = loss.divergence(divergence);
+                let upstream = Upstream::Uniform(share);
+                let _ = (loss.reduce(Reduction::Mean), loss.weighted_mean());
+                loss.row_losses(&mut out[..count])?;
+                loss.grad_student(Upstream::PerRow(&probabilities[..count]), out)?;
+                let _ = loss.grad_teacher(upstream, out);
+                let mut losses = [share; LENGTH / ROWS];
+                loss.loss_and_grad_student(upstream, &mut losses[..count], out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn faces<T: Element>(data: &mut Data<T>) -> Result<(), Error> {
     let Data { logarithms, probabilities, out, .. } = data;
     let one = out[0];
@@ -152,6 +186,12 @@ fn oracle<T: Element>(data: &mut Data<T>) {
     reference::grad_target(input, target, Upstream::PerRow(&probabilities[..ROWS]), wide);
     reference::log_softmax(logarithms, ROWS, wide);
     reference::softmax(logarithms, ROWS, wide);
+    let (Ok(student), beta) = (Rows::new(logarithms, ROWS), probabilities[48]) else { return };
+    let (teacher, upstream) = (Teacher::Logits(student), Upstream::Uniform(beta));
+    let mixture = Divergence::JensenShannon { beta };
+    reference::distill(student, teacher, beta, mixture, &mut wide[..ROWS]);
+    reference::distill_grad_student(student, teacher, beta, mixture, upstream, wide);
+    reference::distill_grad_teacher(student, teacher, beta, mixture, upstream, wide);
 }
 
 fn texts() -> fmt::Result {
@@ -173,6 +213,14 @@ fn texts() -> fmt::Result {
         Error::NegativeProbability { side: Side::Input, index: 1, value: -0.5 },
         Error::PositiveLogProbability { side: Side::Target, index: 1, value: 0.5 },
         Error::RowSum { side: Side::Target, row: 1, sum: 0.5 },
+        Error::TeacherRows { student: 1, teacher: 2 },
+        Error::TeacherClasses { student: 1, teacher: 2 },
+        Error::ClassIndex { row: 1, index: 2, classes: 2 },
+        Error::WeightsLength { expected: 1, found: 2 },
+        Error::UpstreamPerElement { len: 1 },
+        Error::ClassesGradient { rows: 1 },
+        Error::Temperature { value: -1.0 },
+        Error::Beta { value: 2.0 },
     ];
     for error in errors {
         write!(Nowhere, "{error}")?;
@@ -187,6 +235,8 @@ fn hold<T: Element>(of: fn(f64) -> T) {
     for isa in Isa::available() {
         let mut result = Ok(());
         assert_eq!(calls_in(|| result = elementwise(isa, &mut data)), 0, "{isa}");
+        assert_eq!(result, Ok(()));
+        assert_eq!(calls_in(|| result = distillation(isa, &mut data)), 0, "{isa}");
         assert_eq!(result, Ok(()));
     }
     let mut result = Ok(());

@@ -2,31 +2,43 @@
 
 use core::fmt::Debug;
 use std::io::Write;
+use std::path::Path;
 
-use kldiv::{Element, Error, Input, KlDiv, Rows, Target};
+use kldiv::{Element, Error, Input, KlDiv, Rows, Target, Teacher};
 
-use crate::args::{Job, Options, Reduction};
+use crate::args::{self, Job, Options, Reduction};
 use crate::npy::{self, Values};
-use crate::{Failure, note};
+use crate::{Failure, note, rows};
 
 /// Rows may miss a sum of 1 by this much before a note asks what they are.
 const NORMALISED: f32 = 1e-3;
 
 pub(crate) fn loss(job: &Job, out: &mut impl Write) -> Result<(), Failure> {
     let input = npy::read(&job.input)?;
-    let target = npy::read(&job.target)?;
+    let target_file = match &job.target {
+        args::Target::Numbers(file) => file,
+        args::Target::Labels(file) => {
+            let teacher = npy::read_labels(file)?;
+            return match &input.values {
+                Values::F32(x) => rows::with_labels(&job.options, &input.shape, x, &teacher, out),
+                Values::F64(x) => rows::with_labels(&job.options, &input.shape, x, &teacher, out),
+            };
+        }
+    };
+    let target = npy::read(target_file)?;
+    let differ = |input, target| differ(&job.input, target_file, input, target);
     if input.shape != target.shape {
-        return Err(differ(job, format!("shape {:?}", input.shape), format!("{:?}", target.shape)));
+        return Err(differ(format!("shape {:?}", input.shape), format!("{:?}", target.shape)));
     }
     match (&input.values, &target.values) {
         (Values::F32(x), Values::F32(t)) => print(&job.options, &input.shape, x, t, out),
         (Values::F64(x), Values::F64(t)) => print(&job.options, &input.shape, x, t, out),
-        (x, t) => Err(differ(job, x.type_name().to_owned(), t.type_name().to_owned())),
+        (x, t) => Err(differ(x.type_name().to_owned(), t.type_name().to_owned())),
     }
 }
 
-fn differ(job: &Job, input: String, target: String) -> Failure {
-    let (input_file, target_file) = (job.input.display(), job.target.display());
+fn differ(input_file: &Path, target_file: &Path, input: String, target: String) -> Failure {
+    let (input_file, target_file) = (input_file.display(), target_file.display());
     Failure::Data(format!("the files differ: {input_file} has {input}, {target_file} has {target}"))
 }
 
@@ -38,13 +50,19 @@ fn print<T>(
     out: &mut impl Write,
 ) -> Result<(), Failure>
 where
-    T: Element + Debug + From<f32>,
+    T: rows::Number,
 {
+    if options.temperature.is_some() || options.divergence.is_some() {
+        let (Some(x), Some(t)) = (rows::of(shape, x), rows::of(shape, t)) else {
+            return Err(rows::no_classes());
+        };
+        return rows::print(options, shape, x?, Teacher::Logits(t?), out);
+    }
     if !options.logits {
         return print_loss(options, shape, x, t, out);
     }
     let Some(&classes) = shape.last() else {
-        return Err(Failure::Data("--logits needs at least one dimension, the classes".to_owned()));
+        return Err(rows::no_classes());
     };
     let x = softmax_of(x, classes, kldiv::log_softmax)?;
     let t = softmax_of(

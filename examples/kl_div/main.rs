@@ -7,6 +7,7 @@ mod args;
 mod digits;
 mod files;
 mod npy;
+mod rows;
 
 use core::fmt;
 use std::io::{self, BufWriter, ErrorKind, Write};

@@ -49,6 +49,25 @@ pub(crate) fn read(path: &Path) -> Result<Array, Failure> {
     Ok(Array { shape, values })
 }
 
+/// Reads class indices, u32 of either byte order.
+pub(crate) fn read_labels(path: &Path) -> Result<Vec<u32>, Failure> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::Data(format!("{name}: cannot be read: {error}")))?;
+    let file = open(&name, &bytes)?;
+    match file.dtype() {
+        DType::Plain(plain) if plain.type_char() == TypeChar::Uint && plain.size_field() == 4 => {
+            values(&name, file)
+        }
+        other => {
+            let found = other.descr();
+            Err(Failure::Data(format!(
+                "{name}: holds {found}, not u32; array.astype('u4') converts it"
+            )))
+        }
+    }
+}
+
 /// The values of a file that is part of this program.
 pub(crate) fn built_in<T: Deserialize>(name: &str, bytes: &[u8]) -> Result<Vec<T>, Failure> {
     values(name, open(name, bytes)?)

@@ -162,7 +162,8 @@ fn row<L: Lanes>(
     loss: bool,
     gradient: Option<RowGradient<'_, L::Elem>>,
 ) -> L::Elem {
-    let known = first_read(l, problem, student, teacher);
+    // A gradient needs the masses alone; a loss beside it comes from the second read.
+    let known = first_read(l, problem, student, teacher, gradient.is_none());
     if !known.is_valid {
         if let Some(RowGradient { out, .. }) = gradient {
             out.fill(L::Elem::NAN);
@@ -170,7 +171,10 @@ fn row<L: Lanes>(
         return L::Elem::NAN;
     }
     let (mut plan, out) = match gradient {
-        None => (known.plan(problem, loss, None), &mut [][..]),
+        None => match known.value {
+            Some(value) => return value,
+            None => (known.plan(problem, loss, None), &mut [][..]),
+        },
         Some(RowGradient { by_teacher, upstream, out }) => {
             let upstream = upstream * weight;
             (known.plan(problem, loss, Some((by_teacher, upstream))), out)
@@ -193,9 +197,11 @@ fn row<L: Lanes>(
 struct Known<T> {
     /// Logits that have a softmax.
     is_valid: bool,
-    student: Normalised<T>,
-    teacher: TeacherSide<T>,
-    aligned: Option<Aligned<T>>,
+    student: Measured<T>,
+    /// The teacher's logits, if it has any.
+    teacher: Option<Measured<T>>,
+    /// Whether all numbers are known to be usual.
+    all_usual: bool,
     /// Sum of the teacher's probabilities.
     teacher_mass: T,
     /// The same less one, without the rounding.
@@ -204,18 +210,43 @@ struct Known<T> {
     value: Option<T>,
 }
 
+/// Logits and their mass, relative to the reference.
+#[derive(Clone, Copy)]
+struct Measured<T> {
+    logits: Logits<T>,
+    mass: T,
+}
+
+impl<T: Float> Measured<T> {
+    fn new(logits: Logits<T>, mass: Compensated<T>) -> Self {
+        Measured { logits, mass: total(mass) }
+    }
+
+    /// Whether the logits have a softmax: not if one is NaN or +∞, or all are −∞.
+    fn is_valid(&self) -> bool {
+        T::ZERO < self.mass && self.mass < T::INFINITY
+    }
+
+    fn normalised(&self) -> Normalised<T> {
+        let Measured { logits, mass } = *self;
+        Normalised { logits, ln_mass: ln_of(mass), share: T::ONE / mass }
+    }
+}
+
 #[inline(always)]
 fn first_read<L: Lanes>(
     l: L,
     problem: &Problem<'_, L::Elem>,
     student: &[L::Elem],
     teacher: Row<'_, L::Elem>,
+    weigh: bool,
 ) -> Known<L::Elem> {
     let logits = Logits::new(problem.temperature);
     match (problem.teacher, teacher) {
         (Teacher::Probs(_), Row::Numbers(probs)) => {
-            let read = statistics(l, logits, Probs, student, probs);
-            Known::of_probs(problem, read.logits, [read.mass, read.companion_mass, read.weighted])
+            let read = statistics(l, logits, Probs, student, probs, weigh);
+            let sums = [read.companion_mass, read.weighted];
+            Known::of_probs(problem, Measured::new(read.logits, read.mass), sums, read.usual)
         }
         (_, Row::Numbers(numbers)) => {
             let of_teacher = match problem.teacher {
@@ -228,17 +259,15 @@ fn first_read<L: Lanes>(
                 [(of_teacher, numbers), (logits, student)]
             };
             let [(weights, x), (others, t)] = read;
-            let read = statistics(l, weights, others, x, t);
-            Known::of_logits(
-                problem,
-                [read.logits, read.companion],
-                [read.mass, read.companion_mass, read.weighted],
-            )
+            let read = statistics(l, weights, others, x, t, weigh);
+            let weights = Measured::new(read.logits, read.mass);
+            let others = Measured::new(read.companion, read.companion_mass);
+            Known::of_logits(problem, weights, others, read.weighted, read.usual)
         }
         (_, Row::Class(class)) => {
-            let read = statistics(l, logits, Nothing, student, student);
+            let read = statistics(l, logits, Nothing, student, student, false);
             let logit = student.get(class).copied().unwrap_or(L::Elem::NAN);
-            Known::of_class(problem, read.logits, read.mass, logit)
+            Known::of_class(problem, Measured::new(read.logits, read.mass), logit, read.usual)
         }
     }
 }
@@ -254,100 +283,77 @@ impl<T: Float> Known<T> {
     #[inline(never)]
     fn of_logits(
         problem: &Problem<'_, T>,
-        [weights, others]: [Logits<T>; 2],
-        [mass, other_mass, weighted]: [Compensated<T>; 3],
+        weights: Measured<T>,
+        others: Measured<T>,
+        weighted: Compensated<T>,
+        all_usual: bool,
     ) -> Self {
-        let weighing = Normalised::new(weights, total(mass));
-        let other = Normalised::new(others, total(other_mass));
         let weighted = total(weighted);
-        let (student, teacher, of_teacher) = if problem.student_weighs() {
-            (weighing, other, total(other_mass))
-        } else {
-            (other, weighing, total(mass))
-        };
-        let has_value = !matches!(problem.divergence, Divergence::JensenShannon { .. });
-        if let Teacher::LogProbs(_) = problem.teacher {
-            // Nothing is divided by the mass: what the reference took away is put back.
-            let put_back = exp_of(teacher.logits.reference);
-            let teacher_mass = put_back * of_teacher;
-            let ln_put_back = teacher.logits.reference;
-            let [mean, shift] = if problem.student_weighs() {
-                [weighted * student.share, T::ZERO - ln_put_back - student.ln_mass]
-            } else {
-                [put_back * weighted, teacher_mass * (ln_put_back + student.ln_mass)]
-            };
-            return Known {
-                is_valid: student.is_valid(),
-                student,
-                teacher: TeacherSide::Logits(Normalised::identity()),
-                aligned: None,
-                teacher_mass,
-                excess: teacher_mass - T::ONE,
-                value: if has_value { certain(mean, shift) } else { None },
-            };
-        }
-        let mean = weighted * weighing.share;
-        let shift = other.ln_mass - weighing.ln_mass;
-        let of_student = if problem.student_weighs() { total(mass) } else { total(other_mass) };
-        let ratio = of_student / of_teacher;
-        Known {
-            is_valid: student.is_valid() && teacher.is_valid(),
+        let (student, teacher) =
+            if problem.student_weighs() { (weights, others) } else { (others, weights) };
+        let mut known = Known {
+            is_valid: student.is_valid(),
             student,
-            teacher: TeacherSide::Logits(teacher),
-            aligned: Aligned::new(student.logits, teacher.logits, ratio),
+            teacher: None,
+            all_usual: false,
             teacher_mass: T::ONE,
             excess: T::ZERO,
-            value: if has_value { certain(mean, shift) } else { None },
+            value: None,
+        };
+        let mean;
+        let shift;
+        if let Teacher::LogProbs(_) = problem.teacher {
+            // Nothing is divided by the mass: what the reference took away is put back.
+            let reference = teacher.logits.reference;
+            let put_back = exp_of(reference);
+            known.teacher_mass = put_back * teacher.mass;
+            known.excess = known.teacher_mass - T::ONE;
+            let ln_mass = ln_of(student.mass);
+            [mean, shift] = if problem.student_weighs() {
+                [weighted / student.mass, T::ZERO - reference - ln_mass]
+            } else {
+                [put_back * weighted, known.teacher_mass * (reference + ln_mass)]
+            };
+        } else {
+            known.is_valid = student.is_valid() && teacher.is_valid();
+            known.teacher = Some(teacher);
+            known.all_usual = all_usual;
+            mean = weighted / weights.mass;
+            shift = ln_of(others.mass / weights.mass);
         }
+        if !matches!(problem.divergence, Divergence::JensenShannon { .. }) {
+            known.value = certain(mean, shift);
+        }
+        known
     }
 
     #[inline(never)]
     fn of_probs(
         problem: &Problem<'_, T>,
-        logits: Logits<T>,
-        [mass, teacher_mass, weighted]: [Compensated<T>; 3],
+        student: Measured<T>,
+        [teacher_mass, weighted]: [Compensated<T>; 2],
+        all_usual: bool,
     ) -> Self {
-        let student = Normalised::new(logits, total(mass));
         let excess = (teacher_mass.sum - T::ONE) + teacher_mass.lost;
         let teacher_mass = total(teacher_mass);
         let value = match problem.divergence {
-            Divergence::Forward => certain(total(weighted), teacher_mass * student.ln_mass),
+            Divergence::Forward => certain(total(weighted), teacher_mass * ln_of(student.mass)),
             _ => None,
         };
         let is_valid = student.is_valid();
-        Known {
-            is_valid,
-            student,
-            teacher: TeacherSide::Probs,
-            aligned: None,
-            teacher_mass,
-            excess,
-            value,
-        }
+        Known { is_valid, student, teacher: None, all_usual, teacher_mass, excess, value }
     }
 
     #[inline(never)]
-    fn of_class(
-        problem: &Problem<'_, T>,
-        logits: Logits<T>,
-        mass: Compensated<T>,
-        logit: T,
-    ) -> Self {
-        let student = Normalised::new(logits, total(mass));
-        let exponent = (logit - logits.reference) * logits.factor;
+    fn of_class(problem: &Problem<'_, T>, student: Measured<T>, logit: T, all_usual: bool) -> Self {
+        let exponent = (logit - student.logits.reference) * student.logits.factor;
         let value = match problem.divergence {
-            Divergence::Forward => certain(student.ln_mass, T::ZERO - exponent),
+            Divergence::Forward => certain(ln_of(student.mass), T::ZERO - exponent),
             _ => None,
         };
-        Known {
-            is_valid: student.is_valid(),
-            student,
-            teacher: TeacherSide::Probs,
-            aligned: None,
-            teacher_mass: T::ONE,
-            excess: T::ZERO,
-            value,
-        }
+        let is_valid = student.is_valid();
+        let (teacher_mass, excess) = (T::ONE, T::ZERO);
+        Known { is_valid, student, teacher: None, all_usual, teacher_mass, excess, value }
     }
 
     /// The divergence from a second read's sums.
@@ -388,7 +394,7 @@ struct Plan<T> {
 impl<T: Float> Plan<T> {
     /// After a pass: the gradient, centred by the sums, if it waited for them.
     fn next(&mut self, value: T, terms: &Terms<T>) {
-        self.pass.terms = false;
+        (self.pass.terms, self.pass.plain) = (false, false);
         let center = if self.by_sum_of_slopes { total(terms.plain) } else { value };
         self.pass.gradient = match self.waiting.take() {
             Some((_, factor)) => Some((Slope::Weight { center }, factor)),
@@ -402,14 +408,25 @@ impl<T: Float> Known<T> {
     #[inline(never)]
     fn plan(&self, problem: &Problem<'_, T>, loss: bool, gradient: Option<(bool, T)>) -> Plan<T> {
         let weighing = problem.weighing();
+        let terms = loss && (gradient.is_some() || self.value.is_none());
+        let (teacher, aligned) = match (self.teacher, problem.teacher) {
+            (Some(teacher), _) => {
+                (TeacherSide::Logits(teacher.normalised()), Aligned::new(self.student, teacher))
+            }
+            (None, Teacher::Probs(_)) => (TeacherSide::Probs, None),
+            (None, Teacher::Classes(_)) => (TeacherSide::OneHot, None),
+            (None, _) => (TeacherSide::Logits(Normalised::identity()), None),
+        };
         let mut plan = Plan {
             pass: Pass {
-                student: self.student,
-                teacher: self.teacher,
-                aligned: self.aligned,
+                student: self.student.normalised(),
+                teacher,
+                aligned,
+                all_usual: self.all_usual,
                 weighing,
                 by_teacher: false,
-                terms: loss && (gradient.is_some() || self.value.is_none()),
+                terms,
+                plain: terms && self.teacher.is_none(),
                 gradient: None,
             },
             waiting: None,
@@ -440,6 +457,7 @@ impl<T: Float> Known<T> {
         let gradient = Some((slope, if softmax { factor / problem.temperature } else { factor }));
         if weighs && softmax {
             plan.pass.terms = true;
+            plan.pass.plain = plan.by_sum_of_slopes || self.teacher.is_none();
             plan.waiting = gradient;
         } else {
             plan.pass.gradient = gradient;
@@ -449,30 +467,24 @@ impl<T: Float> Known<T> {
 }
 
 impl<T: Float> Normalised<T> {
-    fn new(logits: Logits<T>, mass: T) -> Self {
-        Normalised { logits, ln_mass: ln_of(mass), share: T::ONE / mass }
-    }
-
     /// Log-probabilities as they are.
     fn identity() -> Self {
-        let logits = Logits { reference: T::ZERO, ..Logits::new(T::ONE) };
+        let logits = Logits::new(T::ONE).at(T::ZERO);
         Normalised { logits, ln_mass: T::ZERO, share: T::ONE }
-    }
-
-    /// Whether the logits have a softmax: not if one is NaN or +∞, or all are −∞.
-    fn is_valid(&self) -> bool {
-        T::NEG_INFINITY < self.ln_mass && self.ln_mass < T::INFINITY
     }
 }
 
 impl<T: Float> Aligned<T> {
     /// For references less than a temperature apart; further apart, differences between logits
     /// would lose what their distances from the references keep.
-    fn new(student: Logits<T>, teacher: Logits<T>, mass_ratio: T) -> Option<Self> {
-        let reference = student.reference - teacher.reference;
-        let factor = student.factor;
-        let is_close = magnitude(reference * factor) < T::ONE;
-        is_close.then(|| Aligned { reference, factor, ln_mass: ln_of(mass_ratio) })
+    fn new(student: Measured<T>, teacher: Measured<T>) -> Option<Self> {
+        let reference = student.logits.reference - teacher.logits.reference;
+        let factor = student.logits.factor;
+        if magnitude(reference * factor) < T::ONE {
+            Some(Aligned { reference, factor, ln_mass: ln_of(student.mass / teacher.mass) })
+        } else {
+            None
+        }
     }
 }
 

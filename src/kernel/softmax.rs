@@ -5,7 +5,7 @@
 
 use super::map::map;
 use super::{Formula, Kernel};
-use crate::lanes::{Arithmetic, Float, Lanes, virtual_lanes};
+use crate::lanes::{Arithmetic, Float, Lanes};
 use crate::math::{exp, ln};
 use crate::sum::{GROUP, sum};
 
@@ -154,37 +154,33 @@ impl<T: Float> Formula<T> for LnShare<T> {
     }
 }
 
-/// The largest element, in the lane order of [`crate::sum`]: which of −0 and +0 wins depends
-/// on the order. With a NaN in the row it is any number, and the sum of exponentials is NaN.
+/// The largest element, +0 where zeros are. With a NaN in the row it is the largest number, and
+/// the sum of exponentials is NaN. No order matters: four registers at a time, each on its own.
 #[inline(always)]
 pub(super) fn largest<L: Lanes>(l: L, row: &[L::Elem]) -> L::Elem {
-    let registers = virtual_lanes::<L::Elem>() / L::COUNT;
-    let mut bank = l.bank(l.splat(L::Elem::NEG_INFINITY));
-    let bank = bank.as_mut();
+    let lowest = L::Elem::NEG_INFINITY;
+    let [mut a, mut b, mut c, mut d] = [l.splat(lowest); GROUP];
     let (row, tail) = l.split_slice(row);
-    for block in row.chunks(registers) {
-        for (lanes, &raw) in bank.iter_mut().zip(block) {
-            *lanes = larger(l, *lanes, l.load(raw));
-        }
+    let (groups, rest) = row.as_chunks::<GROUP>();
+    for &[e, f, g, h] in groups {
+        a = larger(l, a, l.load(e));
+        b = larger(l, b, l.load(f));
+        c = larger(l, c, l.load(g));
+        d = larger(l, d, l.load(h));
     }
-    if let Some(lanes) = bank.get_mut(row.len() % registers) {
-        *lanes = larger(l, *lanes, l.load_tail(tail, L::Elem::NEG_INFINITY));
+    for &raw in rest {
+        a = larger(l, a, l.load(raw));
     }
-    let mut bank = &mut *bank;
-    while bank.len() > 1 {
-        let (lower, upper) = bank.split_at_mut(bank.len() / 2);
-        for (a, b) in lower.iter_mut().zip(upper) {
-            *a = larger(l, *a, *b);
-        }
-        bank = lower;
+    if !tail.is_empty() {
+        b = larger(l, b, l.load_tail(tail, lowest));
     }
-    let mut all = bank.first().copied().unwrap_or(l.splat(L::Elem::NEG_INFINITY));
+    let mut all = larger(l, larger(l, a, b), larger(l, c, d));
     let mut by = L::COUNT / 2;
     while by > 0 {
         all = larger(l, all, l.rotate(all, by));
         by /= 2;
     }
-    l.first(all)
+    l.first(all) + L::Elem::ZERO
 }
 
 /// The larger; `a` where unordered.

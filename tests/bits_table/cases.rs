@@ -7,13 +7,17 @@
 //! static mut SPACE: cases::Space<f32> = cases::Space::new(0.0); // or wherever 4 × 16 KB are free
 //! cases::elementwise(Isa::best(), &mut space, &mut |case, numbers| { … })?;
 //! cases::logits(&mut space, &mut |case, numbers| { … })?;
+//! cases::distillation(Isa::best(), &mut space, &mut |case, numbers| { … })?;
 //! ```
 //!
 //! Inputs are put together from random bits: no rounding, and so no difference between machines, takes part in it.
 
 use core::fmt;
 
-use kldiv::{Element, Error, Input, Isa, KlDiv, Rows, Target, Upstream, log_softmax, softmax};
+use kldiv::{
+    DistillLoss, Divergence, Element, Error, Input, Isa, KlDiv, Reduction, Rows, Target, Teacher,
+    Upstream, log_softmax, softmax,
+};
 
 /// The longest slice.
 pub(crate) const LONGEST: usize = 4100;
@@ -27,6 +31,9 @@ const GRID: usize = SPECIALS * SPECIALS;
 const SPECIALS: usize = 20;
 /// `(rows, classes)` of the logits.
 const LOGITS: [(usize, usize); 5] = [(3, 1), (4, 3), (3, 10), (2, 100), (1, 1000)];
+
+/// `(rows, classes)` of the losses: short rows, several tiles, several blocks.
+const DISTILLATION: [(usize, usize); 3] = [(3, 10), (2, 129), (1, LONGEST - 1)];
 
 /// What a number must be able to do besides what the library asks for.
 pub(crate) trait Number: Element {
@@ -335,4 +342,114 @@ pub(crate) fn logits<T: Number>(space: &mut Space<T>, report: Report<'_>) -> Res
         }
     }
     Ok(())
+}
+
+/// Losses of rows and their gradients: every teacher, every divergence.
+///
+/// # Errors
+/// If the instruction set is not available.
+pub(crate) fn distillation<T: Number>(
+    isa: Isa,
+    space: &mut Space<T>,
+    report: Report<'_>,
+) -> Result<(), Error> {
+    let quarter = T::compose(false, -2, 0);
+    let divergences = [
+        ("forward", Divergence::Forward),
+        ("reverse", Divergence::Reverse),
+        ("mixture", Divergence::JensenShannon { beta: quarter }),
+    ];
+    for (rows, classes) in DISTILLATION {
+        let len = rows * classes;
+        for data in ["ordinary", "rising", "masked", "close"] {
+            for form in ["logits", "log_probs", "probs", "classes"] {
+                let Space { input, target, out, .. } = &mut *space;
+                let (student, numbers, out) =
+                    (&mut input[..len], &mut target[..len], &mut out[..len + rows]);
+                fill_rows(data, form, classes, student, numbers);
+                let indices = [2, 0, 1, 2];
+                let teacher_rows = Rows::new(&*numbers, classes)?;
+                let teacher = match form {
+                    "logits" => Teacher::Logits(teacher_rows),
+                    "log_probs" => Teacher::LogProbs(teacher_rows),
+                    "probs" => Teacher::Probs(teacher_rows),
+                    _ => Teacher::Classes(&indices[..rows]),
+                };
+                let loss = DistillLoss::new(Rows::new(&*student, classes)?, teacher)?.on(isa)?;
+                for (forms, divergence) in divergences {
+                    // A temperature that is no power of two.
+                    let loss =
+                        loss.divergence(divergence).temperature(T::compose(false, 0, 1 << 63));
+                    let case = |operation| Case {
+                        number: T::NAME,
+                        operation,
+                        forms,
+                        data: match (data, form) {
+                            ("ordinary", "logits") => "ordinary logits",
+                            ("ordinary", "log_probs") => "ordinary log_probs",
+                            ("ordinary", "probs") => "ordinary probs",
+                            ("ordinary", _) => "ordinary classes",
+                            ("rising", "logits") => "rising logits",
+                            ("rising", "log_probs") => "rising log_probs",
+                            ("rising", "probs") => "rising probs",
+                            ("rising", _) => "rising classes",
+                            ("masked", "logits") => "masked logits",
+                            ("masked", "log_probs") => "masked log_probs",
+                            ("masked", "probs") => "masked probs",
+                            ("masked", _) => "masked classes",
+                            (_, "logits") => "close logits",
+                            (_, "log_probs") => "close log_probs",
+                            (_, "probs") => "close probs",
+                            _ => "close classes",
+                        },
+                        len,
+                        rows,
+                    };
+                    let upstream = Upstream::Uniform(T::compose(true, -2, 1 << 63));
+                    report(case("distill"), &[loss.reduce(Reduction::Sum).bits()]);
+                    let (losses, grad) = out.split_at_mut(rows);
+                    loss.row_losses(losses)?;
+                    report_slice(case("row_losses"), losses, report);
+                    loss.loss_and_grad_student(upstream, losses, grad)?;
+                    report_slice(case("fused losses"), losses, report);
+                    report_slice(case("grad_student"), grad, report);
+                    if form != "classes" {
+                        loss.grad_teacher(upstream, grad)?;
+                        report_slice(case("grad_teacher"), grad, report);
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn fill_rows<T: Number>(
+    data: &str,
+    form: &str,
+    classes: usize,
+    student: &mut [T],
+    teacher: &mut [T],
+) {
+    let mut random = Random(student.len() as u64);
+    for (i, (x, t)) in student.iter_mut().zip(teacher).enumerate() {
+        *x = random.any();
+        *t = match form {
+            "log_probs" => random.logarithm(),
+            "probs" => random.probability(),
+            _ => random.any(),
+        };
+        let masked = i % 3 == 0 || i % classes < classes / 4;
+        match data {
+            // Ever larger powers of two.
+            "rising" => *x = T::compose(false, (i % classes * 7 / classes) as i16, random.next()),
+            "masked" if masked => {
+                *x = T::ZEROS[1];
+                *t = T::ZEROS[usize::from(form != "probs")];
+            }
+            // The last bit of a teacher's logit is nearly nothing.
+            "close" if form == "logits" => *t = *x + T::compose(i % 2 == 0, -16, random.next()),
+            _ => {}
+        }
+    }
 }

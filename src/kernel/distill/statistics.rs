@@ -10,12 +10,15 @@
 use super::tile::{any_group, tile_length, whole_group};
 use crate::kernel::distill::exp_of;
 use crate::kernel::softmax::largest;
-use crate::lanes::{Arithmetic, Float, Lanes, Two};
+use crate::lanes::{Arithmetic, Float, Lanes};
 use crate::math::{exp, ln_minus};
 use crate::sum::{Compensated, GROUP, fold};
 
 /// Tiles of a block: 4 KB of each slice.
 const TILES: usize = 8;
+
+/// How far, in exponents, references may rise before what was usual has to be looked at again.
+const CLOSE: f64 = 16.0;
 
 /// Logits as a stream: `(logit − reference) / temperature` is what is exponentiated.
 #[derive(Clone, Copy)]
@@ -23,20 +26,23 @@ pub(super) struct Logits<T> {
     pub(super) reference: T,
     /// `1 / temperature`.
     pub(super) factor: T,
-    /// A distance from the reference that is certain not to underflow.
-    pub(super) usual: T,
+    /// The temperature: by so much a logit may lie above the reference.
+    slack: T,
+    /// `reference + slack`.
+    top: T,
 }
 
 impl<T: Float> Logits<T> {
     #[inline(always)]
     pub(super) fn new(temperature: T) -> Self {
-        Logits { reference: T::MIN, factor: T::ONE / temperature, usual: T::USUAL * temperature }
+        let factor = T::ONE / temperature;
+        Logits { reference: T::MIN, factor, slack: temperature, top: T::MIN }.at(T::MIN)
     }
 
-    /// Logits below the reference, as positive distances.
+    /// The same with another reference.
     #[inline(always)]
-    fn below<A: Arithmetic<Elem = T>>(self, a: A, logits: A::Vec) -> A::Vec {
-        a.sub(a.splat(self.reference), logits)
+    pub(super) fn at(self, reference: T) -> Self {
+        Logits { reference, top: reference + self.slack, ..self }
     }
 
     /// What is exponentiated.
@@ -45,11 +51,19 @@ impl<T: Float> Logits<T> {
         a.mul(a.sub(logits, a.splat(self.reference)), a.splat(self.factor))
     }
 
-    /// Whether all are at or below the reference and none underflows.
+    /// Whether none is above `top` and none far below: none underflows, not even relative to a
+    /// reference that [`stays close`](Self::is_close_to).
     #[inline(always)]
     fn all_below<L: Lanes<Elem = T>>(self, l: L, [a, b, c, d]: [L::Vec; GROUP]) -> bool {
-        let below = [self.below(l, a), self.below(l, b), self.below(l, c), self.below(l, d)];
-        l.all_from_zero_to(below, self.usual)
+        let top = l.splat(self.top);
+        let below = [l.sub(top, a), l.sub(top, b), l.sub(top, c), l.sub(top, d)];
+        l.all_from_zero_to(below, self.slack * (T::USUAL - T::from_f64(CLOSE)))
+    }
+
+    /// Whether a reference has since risen by little.
+    #[inline(always)]
+    fn is_close_to(self, first: T) -> bool {
+        (self.reference - first) * self.factor < T::from_f64(CLOSE - 2.0)
     }
 
     #[inline(always)]
@@ -73,6 +87,12 @@ pub(super) trait Companion<T: Float>: Copy {
 
     /// Whether these can be given to `values::<_, false>`.
     fn usual<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool;
+
+    /// The same, but also whether no reference has to move.
+    fn all_below<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool;
+
+    /// A number that is below.
+    fn padding(self) -> T;
 
     /// Its masses, and the weighted differences of logarithms, from the logits' exponents and
     /// masses.
@@ -100,6 +120,14 @@ impl<T: Float> Companion<T> for Logits<T> {
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool {
         Logits::usual(self, l, t)
+    }
+    #[inline(always)]
+    fn all_below<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool {
+        Logits::all_below(self, l, t)
+    }
+    #[inline(always)]
+    fn padding(self) -> T {
+        self.top
     }
     #[inline(always)]
     fn values<A: Arithmetic<Elem = T>, const ANY: bool>(
@@ -132,6 +160,14 @@ impl<T: Float> Companion<T> for Probs {
         l.all_positive_normal(t)
     }
     #[inline(always)]
+    fn all_below<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool {
+        l.all_positive_normal(t)
+    }
+    #[inline(always)]
+    fn padding(self) -> T {
+        T::ONE
+    }
+    #[inline(always)]
     fn values<A: Arithmetic<Elem = T>, const ANY: bool>(
         self,
         a: A,
@@ -161,6 +197,14 @@ impl<T: Float> Companion<T> for Nothing {
         true
     }
     #[inline(always)]
+    fn all_below<L: Lanes<Elem = T>>(self, _: L, _: [L::Vec; GROUP]) -> bool {
+        true
+    }
+    #[inline(always)]
+    fn padding(self) -> T {
+        T::ZERO
+    }
+    #[inline(always)]
     fn values<A: Arithmetic<Elem = T>, const ANY: bool>(
         self,
         a: A,
@@ -186,6 +230,8 @@ pub(super) struct Statistics<T, C> {
     pub(super) mass: Compensated<T>,
     pub(super) companion_mass: Compensated<T>,
     pub(super) weighted: Compensated<T>,
+    /// Whether all numbers are known to be usual.
+    pub(super) usual: bool,
 }
 
 /// One sum for each virtual lane: of the logits' masses, the companion's, the weighted
@@ -193,6 +239,7 @@ pub(super) struct Statistics<T, C> {
 type Sums<L> = [<L as Lanes>::Bank<Compensated<<L as Arithmetic>::Vec>>; 3];
 
 /// Reads a row of logits and its companion, which is as long or, for [`Nothing`], the logits.
+/// Without `weigh` the weighted differences are left out.
 #[inline(always)]
 pub(super) fn statistics<L: Lanes, C: Companion<L::Elem>>(
     l: L,
@@ -200,58 +247,91 @@ pub(super) fn statistics<L: Lanes, C: Companion<L::Elem>>(
     mut companion: C,
     x: &[L::Elem],
     t: &[L::Elem],
+    weigh: bool,
 ) -> Statistics<L::Elem, C> {
     let mut sums: Sums<L> = [l.bank(Compensated::zero(l)); 3];
+    let mut all_usual = true;
+    let mut first = None;
     let tile = tile_length::<L::Elem>();
     let block = TILES * tile;
     for (x, t) in x.chunks(block).zip(t.chunks(block)) {
-        let below = x.len() == block && all_below(l, logits, companion, x, t);
-        if !below {
-            raise(l, &mut logits, &mut companion, [x, t], &mut sums);
+        let mut usual = first.is_some() && all_below(l, logits, companion, x, t);
+        if !usual {
+            let before = first.is_some().then_some(&mut sums);
+            raise(l, &mut logits, &mut companion, [x, t], before);
+            usual = all_below(l, logits, companion, x, t);
+        }
+        all_usual &= usual;
+        if first.is_none() {
+            first = Some(references(logits, companion));
         }
         for (x, t) in x.chunks(tile).zip(t.chunks(tile)) {
-            add_tile(l, logits, companion, [x, t], below, &mut sums);
+            add_tile(l, logits, companion, [x, t], (usual, weigh), &mut sums);
         }
     }
-    let [mass, companion_mass, weighted] = totals(l, sums);
-    Statistics { logits, companion, mass, companion_mass, weighted }
+    if let Some([of_logits, of_companion]) = first {
+        all_usual &= logits.is_close_to(of_logits);
+        if let Some(logits) = companion.logits() {
+            all_usual &= logits.is_close_to(of_companion);
+        }
+    }
+    let [mass, companion_mass, weighted] = totals(l, sums, x.len());
+    Statistics { logits, companion, mass, companion_mass, weighted, usual: all_usual }
 }
 
-/// Whether a whole block is all usual and needs no other reference.
+#[inline(always)]
+fn references<T: Float, C: Companion<T>>(logits: Logits<T>, mut companion: C) -> [T; 2] {
+    let of_companion = match companion.logits() {
+        Some(logits) => logits.reference,
+        None => T::ZERO,
+    };
+    [logits.reference, of_companion]
+}
+
+/// Whether a block is all usual and needs no other reference.
 #[inline(always)]
 fn all_below<L: Lanes, C: Companion<L::Elem>>(
     l: L,
     logits: Logits<L::Elem>,
-    mut companion: C,
+    companion: C,
     x: &[L::Elem],
     t: &[L::Elem],
 ) -> bool {
-    let (x, _) = l.split_slice(x);
-    let (t, _) = l.split_slice(t);
-    let (x, _) = x.as_chunks::<GROUP>();
-    let (t, _) = t.as_chunks::<GROUP>();
+    let (x, x_tail) = l.split_slice(x);
+    let (t, t_tail) = l.split_slice(t);
+    let (x, x_rest) = x.as_chunks::<GROUP>();
+    let (t, t_rest) = t.as_chunks::<GROUP>();
     for (&[a, b, c, d], &[e, f, g, h]) in x.iter().zip(t) {
         let x = [l.load(a), l.load(b), l.load(c), l.load(d)];
         let t = [l.load(e), l.load(f), l.load(g), l.load(h)];
-        let companion_below = match companion.logits() {
-            Some(logits) => logits.all_below(l, t),
-            None => companion.usual(l, t),
-        };
-        if !(logits.all_below(l, x) && companion_below) {
+        if !logits.all_below(l, x) || !companion.all_below(l, t) {
             return false;
         }
     }
-    true
+    x_tail.is_empty()
+        && t_tail.is_empty()
+        && logits.all_below(l, padded(l, x_rest, logits.top))
+        && companion.all_below(l, padded(l, t_rest, companion.padding()))
 }
 
-/// Moves the references that a block has risen above, and rescales the sums to the new ones.
+/// Fewer than four registers, and `fill`.
+#[inline(always)]
+fn padded<L: Lanes>(l: L, registers: &[L::Raw], fill: L::Elem) -> [L::Vec; GROUP] {
+    let mut group = [l.splat(fill); GROUP];
+    for (register, &raw) in group.iter_mut().zip(registers) {
+        *register = l.load(raw);
+    }
+    group
+}
+
+/// Moves the references that a block has risen above, and rescales the sums so far, if any.
 #[inline(always)]
 fn raise<L: Lanes, C: Companion<L::Elem>>(
     l: L,
     logits: &mut Logits<L::Elem>,
     companion: &mut C,
     [x, t]: [&[L::Elem]; 2],
-    sums: &mut Sums<L>,
+    sums: Option<&mut Sums<L>>,
 ) {
     let none = L::Elem::ZERO;
     let by_logits = risen(l, logits, x);
@@ -259,6 +339,7 @@ fn raise<L: Lanes, C: Companion<L::Elem>>(
         Some(logits) => risen(l, logits, t),
         None => none,
     };
+    let Some(sums) = sums else { return };
     if by_logits == none && by_companion == none {
         return;
     }
@@ -307,9 +388,9 @@ fn rescaled<L: Lanes>(l: L, sum: Compensated<L::Vec>, factor: L::Elem) -> Compen
 #[inline(always)]
 fn risen<L: Lanes>(l: L, logits: &mut Logits<L::Elem>, block: &[L::Elem]) -> L::Elem {
     let largest = largest(l, block);
-    let by = (logits.reference - largest) * logits.factor;
-    if by < L::Elem::ZERO - L::Elem::ONE {
-        logits.reference = largest;
+    if logits.top < largest {
+        let by = (logits.reference - largest) * logits.factor;
+        *logits = logits.at(largest);
         by
     } else {
         L::Elem::ZERO
@@ -322,7 +403,7 @@ fn add_tile<L: Lanes, C: Companion<L::Elem>>(
     logits: Logits<L::Elem>,
     companion: C,
     [x, t]: [&[L::Elem]; 2],
-    usual: bool,
+    (usual, weigh): (bool, bool),
     [masses, companion_masses, weighted]: &mut Sums<L>,
 ) {
     let (x, x_tail) = l.split_slice(x);
@@ -344,7 +425,9 @@ fn add_tile<L: Lanes, C: Companion<L::Elem>>(
         };
         *mass = mass.add(l, values[0]);
         *companion_mass = companion_mass.add(l, values[1]);
-        *weighted = weighted.add(l, values[2]);
+        if weigh {
+            *weighted = weighted.add(l, values[2]);
+        }
     }
 }
 
@@ -356,10 +439,11 @@ fn usual_values<L: Lanes, C: Companion<L::Elem>>(
     [x0, x1, x2, x3]: [L::Vec; GROUP],
     [t0, t1, t2, t3]: [L::Vec; GROUP],
 ) -> [[L::Vec; GROUP]; 3] {
-    let [[a, b], [e, f], [i, j]] =
-        values::<_, C, false>(Two(l), logits, companion, [x0, x1], [t0, t1]);
-    let [[c, d], [g, h], [k, m]] =
-        values::<_, C, false>(Two(l), logits, companion, [x2, x3], [t2, t3]);
+    // The two sides are independent work enough: not two registers at a time, as elsewhere.
+    let [a, e, i] = values::<L, C, false>(l, logits, companion, x0, t0);
+    let [b, f, j] = values::<L, C, false>(l, logits, companion, x1, t1);
+    let [c, g, k] = values::<L, C, false>(l, logits, companion, x2, t2);
+    let [d, h, m] = values::<L, C, false>(l, logits, companion, x3, t3);
     [[a, b, c, d], [e, f, g, h], [i, j, k, m]]
 }
 
@@ -399,15 +483,19 @@ fn values<A: Arithmetic, C: Companion<A::Elem>, const ANY: bool>(
     [mass, companion_mass, weighted]
 }
 
-/// Each stream's sum over all lanes.
+/// Each stream's sum over all lanes, of a row of so many elements.
 #[inline(always)]
 pub(super) fn totals<L: Lanes, const N: usize>(
     l: L,
     mut sums: [L::Bank<Compensated<L::Vec>>; N],
+    len: usize,
 ) -> [Compensated<L::Elem>; N] {
     let mut totals = [Compensated { sum: L::Elem::ZERO, lost: L::Elem::ZERO }; N];
     for (total, bank) in totals.iter_mut().zip(&mut sums) {
-        *total = fold(l, bank.as_mut());
+        let bank = bank.as_mut();
+        // Of a short row all other registers are zero, and adding them changes nothing.
+        let filled = if len <= L::COUNT { bank.split_at_mut(1).0 } else { bank };
+        *total = fold(l, filled);
     }
     totals
 }

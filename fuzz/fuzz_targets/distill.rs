@@ -1,0 +1,81 @@
+//! Losses of rows of logits: the same bits on every instruction set, gradients the same alone and beside the loss, and
+//! on tame numbers close to the reference.
+#![no_main]
+
+mod support;
+
+use kldiv::{DistillLoss, Divergence, Isa, Rows, Teacher, Upstream, reference};
+use libfuzzer_sys::fuzz_target;
+use support::{Float, assert_close, assert_same, numbers};
+
+fuzz_target!(|data: &[u8]| {
+    let Some((&head, bytes)) = data.split_first_chunk() else {
+        return;
+    };
+    if head[0] & 1 == 0 {
+        check::<f32>(head, &numbers(bytes));
+    } else {
+        check::<f64>(head, &numbers(bytes));
+    }
+});
+
+/// `head` chooses, `values` are any bit patterns, or all of them within -20..20.
+fn check<T: Float>(head: [u8; 3], values: &[T]) {
+    let tame = head[0] & 2 != 0;
+    let within = |&x: &T| T::nearest(40.0 * x.fraction().into() - 20.0);
+    let values: Vec<T> = if tame { values.iter().map(within).collect() } else { values.to_vec() };
+    let classes = 1 + usize::from(head[1]);
+    let half = values.len() / 2 / classes * classes;
+    let (student, teacher) = (&values[..half], &values[half..][..half]);
+    let rows = Rows::new(student, classes).unwrap();
+    let teacher_rows = Rows::new(teacher, classes).unwrap();
+    let indices: Vec<u32> = (0..rows.rows()).map(|row| (row * 7 % classes) as u32).collect();
+    let teacher = match head[2] & 3 {
+        0 => Teacher::Logits(teacher_rows),
+        1 => Teacher::LogProbs(teacher_rows),
+        2 => Teacher::Probs(teacher_rows),
+        _ => Teacher::Classes(&indices),
+    };
+    let divergence = match head[2] >> 2 & 3 {
+        0 => Divergence::Reverse,
+        1 => Divergence::JensenShannon { beta: T::nearest(0.25) },
+        _ => Divergence::Forward,
+    };
+    let tau = T::nearest(if head[2] & 16 == 0 { 1.0 } else { 2.5 });
+    let mut loss = DistillLoss::new(rows, teacher).unwrap().temperature(tau).divergence(divergence);
+    let weights: Vec<T> = student.iter().step_by(classes).copied().collect();
+    if head[2] & 32 != 0 {
+        loss = loss.row_weights(&weights).unwrap();
+    }
+
+    let want = everything(loss, Isa::Scalar, student.len(), rows.rows());
+    for isa in Isa::available() {
+        assert_same(isa, &everything(loss, isa, student.len(), rows.rows()), &want);
+    }
+    if tame && matches!(teacher, Teacher::Logits(_)) && head[2] & 32 == 0 {
+        let mut exact = vec![0.0; rows.rows()];
+        reference::distill(rows, teacher, tau, divergence, &mut exact);
+        for (&got, &exact) in want.iter().zip(&exact) {
+            // Parts of at most 40 each, and a difference of 80 that multiplies their errors.
+            assert_close("loss", got, exact, 8.0 * T::UNIT * T::REFERENCE * 81.0 * 81.0);
+            assert!(got.into() >= 0.0, "negative: {got:?}");
+        }
+    }
+}
+
+/// Losses, gradients, losses beside gradients, and the mean.
+fn everything<T: Float>(loss: DistillLoss<'_, T>, isa: Isa, n: usize, rows: usize) -> Vec<T> {
+    let loss = loss.on(isa).unwrap();
+    let upstream = Upstream::Uniform(T::nearest(0.5));
+    let blank = |n| vec![T::nearest(0.0); n];
+    let (mut losses, mut by_student, mut by_teacher) = (blank(rows), blank(n), blank(n));
+    loss.row_losses(&mut losses).unwrap();
+    loss.grad_student(upstream, &mut by_student).unwrap();
+    // Class indices have no gradient: zeros then.
+    loss.grad_teacher(upstream, &mut by_teacher).ok();
+    let (mut fused, mut beside) = (blank(rows), blank(n));
+    loss.loss_and_grad_student(upstream, &mut fused, &mut beside).unwrap();
+    assert_same(isa, &beside, &by_student);
+    let mean = vec![loss.weighted_mean()];
+    [losses, by_student, by_teacher, fused, mean].concat()
+}
