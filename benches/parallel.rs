@@ -62,7 +62,7 @@ fn compare(rounds: usize, n: usize) {
     race.enter("softmax", || parallel::softmax(rows(), &mut out.borrow_mut()[..logits.len()]));
 
     race.run(&format!("{n} elements"));
-    let goal = (n >= 1 << 18 && n <= 1 << 20).then_some(1.8);
+    let goal = (1 << 18..=1 << 20).contains(&n).then_some(1.8);
     race.ratio("sum", "sum, one", goal);
     race.ratio("grad_target", "grad_target, one", goal);
     race.ratio("softmax", "softmax, one", goal);

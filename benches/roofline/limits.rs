@@ -5,14 +5,17 @@ use crate::support::Number;
 /// Independent chains of operations: more than the latency times the number of pipes of any processor
 /// so far, and few enough for 16 registers.
 const CHAINS: usize = 12;
+/// Vectors that are read from a part before the next one's turn.
+const LINES: usize = 4;
 
 /// A number type, and what the limits need of it.
 pub(crate) trait Limit: Number {
     /// Multiply-adds in registers, `steps` one after another in each of some independent chains;
     /// returns how many that are, counting each element of a vector, and something of their result.
     fn multiply_adds(steps: usize) -> (usize, Self);
-    /// Reads all values and does the least with them that the compiler cannot leave out.
-    fn read(values: &[Self]) -> Self;
+    /// Reads all values, of all parts side by side, and does the least with them that the compiler
+    /// cannot leave out. The parts have one length.
+    fn read<const PARTS: usize>(parts: [&[Self]; PARTS]) -> Self;
 }
 
 #[cfg(any(
@@ -24,7 +27,7 @@ mod vectors {
 
     use pulp::{Arch, Simd, WithSimd};
 
-    use super::{CHAINS, Limit};
+    use super::{CHAINS, LINES, Limit};
 
     macro_rules! limit {
         ($type:ident, $splat:ident, $mul_add:ident, $add:ident, $as:ident, $reduce:ident) => {
@@ -55,28 +58,29 @@ mod vectors {
                     Arch::new().dispatch(Work(steps))
                 }
 
-                fn read(values: &[$type]) -> $type {
-                    struct Work<'a>(&'a [$type]);
-                    impl WithSimd for Work<'_> {
+                fn read<const PARTS: usize>(parts: [&[$type]; PARTS]) -> $type {
+                    struct Work<'a, const PARTS: usize>([&'a [$type]; PARTS]);
+                    impl<const PARTS: usize> WithSimd for Work<'_, PARTS> {
                         type Output = $type;
                         #[inline(always)]
                         fn with_simd<S: Simd>(self, simd: S) -> $type {
-                            let mut chains = [simd.$splat(0.0); CHAINS];
-                            let (vectors, _) = S::$as(self.0);
-                            let (groups, _) = vectors.as_chunks::<CHAINS>();
-                            for group in groups {
-                                for (chain, &vector) in chains.iter_mut().zip(group) {
-                                    *chain = simd.$add(*chain, vector);
+                            let mut chains = [[simd.$splat(0.0); LINES]; PARTS];
+                            let parts = self.0.map(|part| S::$as(part).0.as_chunks::<LINES>().0);
+                            for i in 0..parts[0].len() {
+                                for (chains, part) in chains.iter_mut().zip(parts) {
+                                    for (chain, &vector) in chains.iter_mut().zip(&part[i]) {
+                                        *chain = simd.$add(*chain, vector);
+                                    }
                                 }
                             }
-                            let mut all = chains[0];
-                            for chain in chains {
+                            let mut all = simd.$splat(0.0);
+                            for chain in chains.into_iter().flatten() {
                                 all = simd.$add(all, chain);
                             }
                             simd.$reduce(all)
                         }
                     }
-                    Arch::new().dispatch(Work(values))
+                    Arch::new().dispatch(Work(parts))
                 }
             }
         };
@@ -93,7 +97,7 @@ mod vectors {
 mod plain {
     use core::hint::black_box;
 
-    use super::{CHAINS, Limit};
+    use super::{CHAINS, LINES, Limit};
 
     macro_rules! limit {
         ($type:ident) => {
@@ -109,14 +113,17 @@ mod plain {
                     (steps * CHAINS, chains.iter().sum())
                 }
 
-                fn read(values: &[$type]) -> $type {
-                    let mut chains = [0.0; CHAINS];
-                    for group in values.as_chunks::<CHAINS>().0 {
-                        for (chain, &value) in chains.iter_mut().zip(group) {
-                            *chain += value;
+                fn read<const PARTS: usize>(parts: [&[$type]; PARTS]) -> $type {
+                    let mut chains = [[0.0; LINES]; PARTS];
+                    let parts = parts.map(|part| part.as_chunks::<LINES>().0);
+                    for i in 0..parts[0].len() {
+                        for (chains, part) in chains.iter_mut().zip(parts) {
+                            for (chain, &value) in chains.iter_mut().zip(&part[i]) {
+                                *chain += value;
+                            }
                         }
                     }
-                    chains.iter().sum()
+                    chains.into_iter().flatten().sum()
                 }
             }
         };

@@ -17,7 +17,7 @@ pub(crate) fn draw(report: &Report, path: &Path) -> Result<(), String> {
     draw_all(report, path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-type Failure = Box<dyn std::error::Error>;
+type Failure = Box<dyn core::error::Error>;
 
 fn draw_all(report: &Report, path: &Path) -> Result<(), Failure> {
     let mut kernels: Vec<&str> = Vec::new();
@@ -119,7 +119,7 @@ fn draw_panel(
 }
 
 /// All that is drawn, and some room.
-fn rates(report: &Report) -> std::ops::Range<f64> {
+fn rates(report: &Report) -> core::ops::Range<f64> {
     let limits = report.limits.iter().flat_map(|limits| limits.read.iter().map(|&(_, rate)| rate));
     let all = || limits.clone().chain(report.points.iter().map(|point| point.bandwidth));
     all().fold(f64::INFINITY, f64::min) / 1.5..all().fold(0.0, f64::max) * 1.5
