@@ -7,7 +7,9 @@
 //! writes them meanwhile.
 
 use core::ffi::{CStr, c_char};
+use core::ops::Range;
 
+use crate::distill::{DistillLoss, Divergence, Teacher};
 use crate::error::Error;
 use crate::isa::Isa;
 use crate::kl::{Input, KlDiv, Reduction, Target, Upstream};
@@ -46,10 +48,12 @@ pub enum KldivStatus {
     PositiveLogProbability = 12,
     /// Probabilities of a row that do not sum to 1.
     RowSum = 13,
+    /// A label that is not below the number of classes.
+    ClassIndex = 14,
 }
 
 impl KldivStatus {
-    const ALL: [(KldivStatus, &CStr); 14] = [
+    const ALL: [(KldivStatus, &CStr); 15] = [
         (KldivStatus::Ok, c"done"),
         (KldivStatus::Null, c"a pointer is NULL and its length is not 0"),
         (KldivStatus::Misaligned, c"a pointer is not a multiple of its numbers' size"),
@@ -67,6 +71,7 @@ impl KldivStatus {
             c"a log-probability is above zero; was a probability passed as its logarithm?",
         ),
         (KldivStatus::RowSum, c"the probabilities of a row do not sum to 1"),
+        (KldivStatus::ClassIndex, c"a label is not below the number of classes"),
     ];
 }
 
@@ -83,11 +88,11 @@ impl From<Error> for KldivStatus {
             Error::Classes { .. } | Error::ZeroClasses { .. } => KldivStatus::Classes,
             Error::IsaUnavailable { .. } => KldivStatus::IsaUnavailable,
             Error::UnknownIsa { .. }
-            | Error::ClassIndex { .. }
             | Error::UpstreamPerElement { .. }
             | Error::ClassesGradient { .. }
             | Error::Temperature { .. }
             | Error::Beta { .. } => KldivStatus::Option,
+            Error::ClassIndex { .. } => KldivStatus::ClassIndex,
             Error::Nan { .. } => KldivStatus::Nan,
             Error::NegativeProbability { .. } => KldivStatus::NegativeProbability,
             Error::PositiveLogProbability { .. } => KldivStatus::PositiveLogProbability,
@@ -146,18 +151,6 @@ pub struct KldivOptions {
 }
 
 impl KldivOptions {
-    /// # Safety
-    /// `options` is NULL or points to options.
-    unsafe fn read(options: *const KldivOptions) -> Result<Self, KldivStatus> {
-        if options.is_null() {
-            return Ok(KldivOptions::default());
-        }
-        check(options, 1)?;
-        // SAFETY: not NULL and aligned; that it points to options is the caller's promise. Any
-        // bits are a value of each field.
-        Ok(unsafe { options.read() })
-    }
-
     fn pair<'a, T: Element>(
         &self,
         input: &'a [T],
@@ -174,17 +167,10 @@ impl KldivOptions {
             _ => return Err(KldivStatus::Option),
         };
         let kl = KlDiv::new(input, target)?;
-        let isa = match self.isa {
-            KLDIV_ISA_BEST => return Ok(kl),
-            KLDIV_ISA_SCALAR => Isa::Scalar,
-            KLDIV_ISA_SSE2 => Isa::Sse2,
-            KLDIV_ISA_AVX2 => Isa::Avx2,
-            KLDIV_ISA_AVX512 => Isa::Avx512,
-            KLDIV_ISA_NEON => Isa::Neon,
-            KLDIV_ISA_SIMD128 => Isa::Simd128,
-            _ => return Err(KldivStatus::Option),
-        };
-        Ok(kl.on(isa)?)
+        match isa(self.isa)? {
+            Some(isa) => Ok(kl.on(isa)?),
+            None => Ok(kl),
+        }
     }
 
     fn reduction(&self) -> Result<Reduction, KldivStatus> {
@@ -195,6 +181,51 @@ impl KldivOptions {
             _ => Err(KldivStatus::Option),
         }
     }
+}
+
+/// The teacher is given as logits.
+pub const KLDIV_TEACHER_LOGITS: u32 = 0;
+/// The teacher is given as natural logarithms of probabilities.
+pub const KLDIV_TEACHER_LOG_PROBS: u32 = 1;
+/// The teacher is given as probabilities.
+pub const KLDIV_TEACHER_PROBS: u32 = 2;
+
+/// D(teacher ‖ student).
+pub const KLDIV_DIVERGENCE_FORWARD: u32 = 0;
+/// D(student ‖ teacher).
+pub const KLDIV_DIVERGENCE_REVERSE: u32 = 1;
+/// Of both from their mixture; `beta` is the teacher's share.
+pub const KLDIV_DIVERGENCE_JENSEN_SHANNON: u32 = 2;
+
+/// How `kldiv_distill_…` compares. All zero, which NULL means too, is the divergence of logits at
+/// temperature 1.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct KldivDistillOptions {
+    /// A `KLDIV_TEACHER_…`; ignored where there are labels.
+    pub teacher: u32,
+    /// A `KLDIV_DIVERGENCE_…`.
+    pub divergence: u32,
+    /// A `KLDIV_ISA_…`; the results are the same with each.
+    pub isa: u32,
+    /// Divides the logits of both; 0 stands for 1.
+    pub temperature: f64,
+    /// Above 0 and below 1, for `KLDIV_DIVERGENCE_JENSEN_SHANNON`.
+    pub beta: f64,
+}
+
+/// A `KLDIV_ISA_…`; nothing for the best.
+fn isa(field: u32) -> Result<Option<Isa>, KldivStatus> {
+    Ok(Some(match field {
+        KLDIV_ISA_BEST => return Ok(None),
+        KLDIV_ISA_SCALAR => Isa::Scalar,
+        KLDIV_ISA_SSE2 => Isa::Sse2,
+        KLDIV_ISA_AVX2 => Isa::Avx2,
+        KLDIV_ISA_AVX512 => Isa::Avx512,
+        KLDIV_ISA_NEON => Isa::Neon,
+        KLDIV_ISA_SIMD128 => Isa::Simd128,
+        _ => return Err(KldivStatus::Option),
+    }))
 }
 
 /// Whether a slice can lie there, as far as its address and length tell.
@@ -210,6 +241,19 @@ fn check<T>(data: *const T, len: usize) -> Result<(), KldivStatus> {
     }
 }
 
+/// Options; where there are none, the default.
+///
+/// # Safety
+/// `options` is NULL or points to options, of which any bits are a value.
+unsafe fn read<O: Copy + Default>(options: *const O) -> Result<O, KldivStatus> {
+    if options.is_null() {
+        return Ok(O::default());
+    }
+    check(options, 1)?;
+    // SAFETY: not NULL and aligned; the rest is the caller's promise.
+    Ok(unsafe { options.read() })
+}
+
 /// # Safety
 /// `len` numbers at `data` can be read, and nobody writes them, for `'a`.
 unsafe fn slice<'a, T>(data: *const T, len: usize) -> Result<&'a [T], KldivStatus> {
@@ -221,6 +265,12 @@ unsafe fn slice<'a, T>(data: *const T, len: usize) -> Result<&'a [T], KldivStatu
     Ok(unsafe { core::slice::from_raw_parts(data, len) })
 }
 
+/// The addresses of a slice.
+fn span<T>(slice: &[T]) -> Range<usize> {
+    let Range { start, end } = slice.as_ptr_range();
+    start.addr()..end.addr()
+}
+
 /// A slice to write, which must overlap none of `inputs`.
 ///
 /// # Safety
@@ -228,18 +278,15 @@ unsafe fn slice<'a, T>(data: *const T, len: usize) -> Result<&'a [T], KldivStatu
 unsafe fn output<'a, T>(
     data: *mut T,
     len: usize,
-    inputs: [&[T]; 3],
+    inputs: &[Range<usize>],
 ) -> Result<&'a mut [T], KldivStatus> {
     if len == 0 {
         return Ok(&mut []);
     }
     check(data, len)?;
     let (start, end) = (data.addr(), data.wrapping_add(len).addr());
-    for input in inputs {
-        let of_input = input.as_ptr_range();
-        if start < of_input.end.addr() && of_input.start.addr() < end {
-            return Err(KldivStatus::Overlap);
-        }
+    if inputs.iter().any(|input| start < input.end && input.start < end) {
+        return Err(KldivStatus::Overlap);
     }
     // SAFETY: not NULL, aligned, no longer than a slice can be, and apart from what this call
     // reads; the rest is the caller's promise.
@@ -280,7 +327,8 @@ pub extern "C" fn kldiv_message(status: i32) -> *const c_char {
 
 macro_rules! functions {
     ($elem:ty: $reduce:ident $entropy:ident $cross_entropy:ident $pointwise:ident $row_sums:ident
-     $grad_input:ident $grad_target:ident $validate:ident $log_softmax:ident $softmax:ident) => {
+     $grad_input:ident $grad_target:ident $validate:ident $log_softmax:ident $softmax:ident
+     $distill:ident $distill_losses:ident $distill_grad:ident) => {
         /// The divergence of the target from the input, reduced to one number, in nats.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $reduce(
@@ -292,7 +340,7 @@ macro_rules! functions {
         ) -> KldivStatus {
             let reduce = || {
                 // SAFETY: the promise at the top of this file, here and below.
-                let options = unsafe { KldivOptions::read(options) }?;
+                let options = unsafe { read(options) }?;
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
                 let value = options.pair(input, target)?.reduce(options.reduction()?);
                 unsafe { give(result, value) }
@@ -310,7 +358,7 @@ macro_rules! functions {
         ) -> KldivStatus {
             let entropy = || {
                 // SAFETY: the promise at the top of this file, here and below.
-                let options = unsafe { KldivOptions::read(options) }?;
+                let options = unsafe { read(options) }?;
                 let target = unsafe { slice(target, len) }?;
                 unsafe { give(result, options.pair(target, target)?.entropy()) }
             };
@@ -328,7 +376,7 @@ macro_rules! functions {
         ) -> KldivStatus {
             let cross_entropy = || {
                 // SAFETY: the promise at the top of this file, here and below.
-                let options = unsafe { KldivOptions::read(options) }?;
+                let options = unsafe { read(options) }?;
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
                 unsafe { give(result, options.pair(input, target)?.cross_entropy()) }
             };
@@ -347,9 +395,9 @@ macro_rules! functions {
         ) -> KldivStatus {
             let pointwise = || {
                 // SAFETY: the promise at the top of this file, here and below.
-                let options = unsafe { KldivOptions::read(options) }?;
+                let options = unsafe { read(options) }?;
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
-                let out = unsafe { output(out, out_len, [input, target, &[]]) }?;
+                let out = unsafe { output(out, out_len, &[span(input), span(target)]) }?;
                 Ok(options.pair(input, target)?.pointwise(out)?)
             };
             status(pointwise())
@@ -367,9 +415,9 @@ macro_rules! functions {
         ) -> KldivStatus {
             let row_sums = || {
                 // SAFETY: the promise at the top of this file, here and below.
-                let options = unsafe { KldivOptions::read(options) }?;
+                let options = unsafe { read(options) }?;
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
-                let out = unsafe { output(out, rows, [input, target, &[]]) }?;
+                let out = unsafe { output(out, rows, &[span(input), span(target)]) }?;
                 Ok(options.pair(input, target)?.row_sums(out)?)
             };
             status(row_sums())
@@ -390,10 +438,11 @@ macro_rules! functions {
         ) -> KldivStatus {
             let grad_input = || {
                 // SAFETY: the promise at the top of this file, here and below.
-                let options = unsafe { KldivOptions::read(options) }?;
+                let options = unsafe { read(options) }?;
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
                 let factors = unsafe { slice(factors, factors_len) }?;
-                let grad = unsafe { output(grad, grad_len, [input, target, factors]) }?;
+                let grad =
+                    unsafe { output(grad, grad_len, &[span(input), span(target), span(factors)]) }?;
                 Ok(options.pair(input, target)?.grad_input(upstream(factors, len), grad)?)
             };
             status(grad_input())
@@ -413,10 +462,11 @@ macro_rules! functions {
         ) -> KldivStatus {
             let grad_target = || {
                 // SAFETY: the promise at the top of this file, here and below.
-                let options = unsafe { KldivOptions::read(options) }?;
+                let options = unsafe { read(options) }?;
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
                 let factors = unsafe { slice(factors, factors_len) }?;
-                let grad = unsafe { output(grad, grad_len, [input, target, factors]) }?;
+                let grad =
+                    unsafe { output(grad, grad_len, &[span(input), span(target), span(factors)]) }?;
                 Ok(options.pair(input, target)?.grad_target(upstream(factors, len), grad)?)
             };
             status(grad_target())
@@ -434,7 +484,7 @@ macro_rules! functions {
         ) -> KldivStatus {
             let validate = || {
                 // SAFETY: the promise at the top of this file, here and below.
-                let options = unsafe { KldivOptions::read(options) }?;
+                let options = unsafe { read(options) }?;
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
                 Ok(options.pair(input, target)?.validate(rows, tolerance)?)
             };
@@ -453,7 +503,7 @@ macro_rules! functions {
             let log_softmax = || {
                 // SAFETY: the promise at the top of this file, here and below.
                 let logits = unsafe { slice(logits, len) }?;
-                let out = unsafe { output(out, out_len, [logits, &[], &[]]) }?;
+                let out = unsafe { output(out, out_len, &[span(logits)]) }?;
                 Ok(log_softmax(Rows::new(logits, classes)?, out)?)
             };
             status(log_softmax())
@@ -471,20 +521,156 @@ macro_rules! functions {
             let softmax = || {
                 // SAFETY: the promise at the top of this file, here and below.
                 let logits = unsafe { slice(logits, len) }?;
-                let out = unsafe { output(out, out_len, [logits, &[], &[]]) }?;
+                let out = unsafe { output(out, out_len, &[span(logits)]) }?;
                 Ok(softmax(Rows::new(logits, classes)?, out)?)
             };
             status(softmax())
+        }
+
+        /// What both functions below share.
+        fn $distill<'a>(
+            options: KldivDistillOptions,
+            student: Rows<'a, $elem>,
+            teacher: &'a [$elem],
+            labels: &'a [u32],
+            weights: &'a [$elem],
+        ) -> Result<DistillLoss<'a, $elem>, KldivStatus> {
+            let teacher = match (options.teacher, labels) {
+                (_, [_, ..]) => Teacher::Classes(labels),
+                (KLDIV_TEACHER_LOGITS, _) => {
+                    Teacher::Logits(Rows::new(teacher, student.classes())?)
+                }
+                (KLDIV_TEACHER_LOG_PROBS, _) => {
+                    Teacher::LogProbs(Rows::new(teacher, student.classes())?)
+                }
+                (KLDIV_TEACHER_PROBS, _) => Teacher::Probs(Rows::new(teacher, student.classes())?),
+                _ => return Err(KldivStatus::Option),
+            };
+            let mut loss = DistillLoss::new(student, teacher)?;
+            loss = match options.divergence {
+                KLDIV_DIVERGENCE_FORWARD => loss,
+                KLDIV_DIVERGENCE_REVERSE => loss.divergence(Divergence::Reverse),
+                KLDIV_DIVERGENCE_JENSEN_SHANNON => {
+                    loss.divergence(Divergence::JensenShannon { beta: options.beta as $elem })
+                }
+                _ => return Err(KldivStatus::Option),
+            };
+            if options.temperature != 0.0 {
+                loss = loss.temperature(options.temperature as $elem);
+            }
+            if !weights.is_empty() {
+                loss = loss.row_weights(weights)?;
+            }
+            match isa(options.isa)? {
+                Some(isa) => Ok(loss.on(isa)?),
+                None => Ok(loss),
+            }
+        }
+
+        /// The divergence of each row between the softmax of a student's logits and a teacher:
+        /// `rows · classes` numbers, or `rows` labels where `teacher` is NULL. `weights` is NULL
+        /// or one number for each row; a row of weight 0 is not read.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $distill_losses(
+            options: *const KldivDistillOptions,
+            student: *const $elem,
+            teacher: *const $elem,
+            labels: *const u32,
+            rows: usize,
+            classes: usize,
+            weights: *const $elem,
+            losses: *mut $elem,
+            losses_len: usize,
+        ) -> KldivStatus {
+            let distill = || {
+                let len = rows.checked_mul(classes).ok_or(KldivStatus::TooLong)?;
+                let (teacher_len, labels_len) =
+                    if teacher.is_null() { (0, rows) } else { (len, 0) };
+                let weights_len = if weights.is_null() { 0 } else { rows };
+                // SAFETY: the promise at the top of this file, here and below.
+                let options = unsafe { read(options) }?;
+                let (student, teacher, labels, weights) = unsafe {
+                    (
+                        slice(student, len)?,
+                        slice(teacher, teacher_len)?,
+                        slice(labels, labels_len)?,
+                        slice(weights, weights_len)?,
+                    )
+                };
+                let inputs = [span(student), span(teacher), span(labels), span(weights)];
+                let losses = unsafe { output(losses, losses_len, &inputs) }?;
+                let student = Rows::new(student, classes)?;
+                Ok($distill(options, student, teacher, labels, weights)?.row_losses(losses)?)
+            };
+            status(distill())
+        }
+
+        /// The same, and the derivative of each row's divergence by the student's logits, times
+        /// one factor for all or one for each row.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $distill_grad(
+            options: *const KldivDistillOptions,
+            student: *const $elem,
+            teacher: *const $elem,
+            labels: *const u32,
+            rows: usize,
+            classes: usize,
+            weights: *const $elem,
+            factors: *const $elem,
+            factors_len: usize,
+            losses: *mut $elem,
+            losses_len: usize,
+            grad: *mut $elem,
+            grad_len: usize,
+        ) -> KldivStatus {
+            let distill = || {
+                let len = rows.checked_mul(classes).ok_or(KldivStatus::TooLong)?;
+                let (teacher_len, labels_len) =
+                    if teacher.is_null() { (0, rows) } else { (len, 0) };
+                let weights_len = if weights.is_null() { 0 } else { rows };
+                // SAFETY: the promise at the top of this file, here and below.
+                let options = unsafe { read(options) }?;
+                let (student, teacher, labels, weights, factors) = unsafe {
+                    (
+                        slice(student, len)?,
+                        slice(teacher, teacher_len)?,
+                        slice(labels, labels_len)?,
+                        slice(weights, weights_len)?,
+                        slice(factors, factors_len)?,
+                    )
+                };
+                let mut taken = [
+                    span(student),
+                    span(teacher),
+                    span(labels),
+                    span(weights),
+                    span(factors),
+                    0..0,
+                ];
+                let losses = unsafe { output(losses, losses_len, &taken) }?;
+                taken[5] = span(losses);
+                let grad = unsafe { output(grad, grad_len, &taken) }?;
+                let factors = match factors {
+                    &[factor] => Upstream::Uniform(factor),
+                    _ => Upstream::PerRow(factors),
+                };
+                let student = Rows::new(student, classes)?;
+                let loss = $distill(options, student, teacher, labels, weights)?;
+                Ok(loss.loss_and_grad_student(factors, losses, grad)?)
+            };
+            status(distill())
         }
     };
 }
 
 functions!(f32: kldiv_reduce_f32 kldiv_entropy_f32 kldiv_cross_entropy_f32 kldiv_pointwise_f32
     kldiv_row_sums_f32 kldiv_grad_input_f32 kldiv_grad_target_f32 kldiv_validate_f32
-    kldiv_log_softmax_f32 kldiv_softmax_f32);
+    kldiv_log_softmax_f32 kldiv_softmax_f32
+    distill_f32 kldiv_distill_losses_f32 kldiv_distill_grad_f32);
 functions!(f64: kldiv_reduce_f64 kldiv_entropy_f64 kldiv_cross_entropy_f64 kldiv_pointwise_f64
     kldiv_row_sums_f64 kldiv_grad_input_f64 kldiv_grad_target_f64 kldiv_validate_f64
-    kldiv_log_softmax_f64 kldiv_softmax_f64);
+    kldiv_log_softmax_f64 kldiv_softmax_f64
+    distill_f64 kldiv_distill_losses_f64 kldiv_distill_grad_f64);
 
 /// Never reached: no function panics. A library for C without an operating system must have one,
 /// and must not where the program has its own.

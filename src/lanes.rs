@@ -66,7 +66,8 @@ pub trait Lanes: Arithmetic {
     type Bank<X: Copy>: Copy + AsMut<[X]>;
     /// Elements of a register.
     const COUNT: usize;
-    /// Whether kernels have code of their own for short and for long slices: speed for size.
+    /// Whether kernels have code of their own for short and for long slices, and for unusual
+    /// elements wherever they occur: speed for size.
     const VARIANTS: bool;
 
     /// `x` in every place.

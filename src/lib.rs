@@ -162,9 +162,9 @@
 //! | `ffi` | no | the C interface, for a static or a dynamic library; the only unsafe code |
 //! | `panic-handler` | no | a panic handler for a static library without `std` |
 //!
-//! The crate is `no_std` either way. It does not allocate, contains no `unsafe`, and no public
-//! function panics, whatever it is given: lengths that disagree are an [`Error`], and outputs are
-//! untouched when one is returned.
+//! The crate is `no_std` either way. It does not allocate, contains no `unsafe` without `ffi`, and
+//! no public function panics, whatever it is given: lengths that disagree are an [`Error`], and
+//! outputs are untouched when one is returned.
 //!
 //! The minimum supported Rust version is 1.89.
 #![no_std]

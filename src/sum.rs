@@ -12,7 +12,7 @@
 //! The main sum alone decides whether the result is finite, so infinities and NaNs come out as
 //! the plain sum has them.
 
-use crate::kernel::{Formula, register_value, usual_values, variants};
+use crate::kernel::{Formula, any_value, register_value, usual_values, variants};
 use crate::lanes::scalar::Scalar;
 use crate::lanes::{Arithmetic, Float, Lanes, virtual_lanes};
 
@@ -44,10 +44,7 @@ impl<V: Copy> Compensated<V> {
     /// the terms (Dekker's fast two-sum); else what goes missing is within `2 u` of the terms.
     #[inline(always)]
     pub(crate) fn add<L: Arithmetic<Vec = V>>(self, l: L, [a, b, c, d]: [V; GROUP]) -> Self {
-        self.add_sum(l, l.add(l.add(a, b), l.add(c, d)))
-    }
-    #[inline(always)]
-    fn add_sum<L: Arithmetic<Vec = V>>(self, l: L, terms: V) -> Self {
+        let terms = l.add(l.add(a, b), l.add(c, d));
         let sum = l.add(self.sum, terms);
         let error = l.sub(terms, l.sub(sum, self.sum));
         Compensated { sum, lost: l.add(self.lost, error) }
@@ -205,6 +202,8 @@ fn by_register<L: Lanes, F: Formula<L::Elem>>(
     let zero = l.splat(L::Elem::ZERO);
     let (x, x_tail) = l.split_slice(x);
     let (t, t_tail) = l.split_slice(t);
+    let (fill_x, fill_t) = formula.fill();
+    let tail = (l.load_tail(x_tail, fill_x), l.load_tail(t_tail, fill_t));
     let blocks = t.len() / (GROUP * registers);
     let left = t.len() % (GROUP * registers) + usize::from(!t_tail.is_empty());
     let groups = blocks * registers + left.min(registers);
@@ -234,12 +233,11 @@ fn by_register<L: Lanes, F: Formula<L::Elem>>(
             let (x, t) = if let (Some(&x), Some(&t)) = (x.get(at), t.get(at)) {
                 (l.load(x), l.load(t))
             } else if at == t.len() && !t_tail.is_empty() {
-                let (fill_x, fill_t) = formula.fill();
-                (l.load_tail(x_tail, fill_x), l.load_tail(t_tail, fill_t))
+                tail
             } else {
                 break;
             };
-            *term = formula.value::<L, true>(l, x, t, zero);
+            *term = any_value(l, formula, x, t, zero);
         }
         add_to(l, bank, index % registers, terms);
         index += 1;
@@ -357,78 +355,65 @@ fn by_lane<L: Lanes, F: Formula<L::Elem>>(
 ) -> Compensated<L::Elem> {
     let (x, _) = l.split_slice(x);
     let (t, _) = l.split_slice(t);
-    let lanes = virtual_lanes::<L::Elem>();
-    let width = lanes.min(t.len().next_power_of_two());
+    let mut top = virtual_lanes::<L::Elem>() / 2;
+    while t.len() <= top && top > 0 {
+        top /= 2;
+    }
     // Left branches of the tree that wait for their right ones.
-    let mut waiting = [Compensated::zero(l); 8];
+    let mut waiting = [Compensated::zero(l); DEPTH];
     let mut depth = 0;
     let mut lane = 0;
     loop {
-        let mut all =
-            sum_lane(l, formula, x.get(lane..).unwrap_or(&[]), t.get(lane..).unwrap_or(&[]));
-        let mut bit = width / 2;
+        let mut all = sum_lane(l, formula, x, t, lane);
+        let mut bit = top;
         while lane & bit != 0 {
             depth -= 1;
-            all = waiting[depth % 8].merge(l, all);
+            all = waiting[depth % DEPTH].merge(l, all);
             lane ^= bit;
             bit /= 2;
         }
         if bit == 0 {
             return all.first(l);
         }
-        waiting[depth % 8] = all;
+        waiting[depth % DEPTH] = all;
         depth += 1;
         lane |= bit;
     }
 }
 
-/// The sum of every `L`-th term, from the first.
+/// Levels of the tree, rounded up to a power of two: an index needs no check then.
+const DEPTH: usize = 8;
+
+/// The sum of one lane's terms.
 #[inline(always)]
 fn sum_lane<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
     x: &[L::Raw],
     t: &[L::Raw],
+    lane: usize,
 ) -> Compensated<L::Vec> {
     let lanes = virtual_lanes::<L::Elem>();
-    let (fill_x, fill_t) = formula.fill();
     let zero = l.splat(L::Elem::ZERO);
     let mut all = Compensated::zero(l);
-    let mut first_half = zero;
-    let mut half = 0;
-    let mut at = 0;
-    while let (Some(&x0), Some(&t0)) = (x.get(at), t.get(at)) {
-        let a = value(l, formula, l.load(x0), l.load(t0));
-        at += lanes;
-        let (x1, t1) = match (x.get(at), t.get(at)) {
-            (Some(&x1), Some(&t1)) => (l.load(x1), l.load(t1)),
-            _ => (l.splat(fill_x), l.splat(fill_t)),
-        };
-        at += lanes;
-        let sum = l.add(a, value(l, formula, x1, t1));
-        if half == 1 {
-            all = all.add_sum(l, l.add(first_half, sum));
-        } else {
-            first_half = sum;
+    let mut at = lane;
+    while let Some([x, t]) = full_group(l, x, t, at) {
+        let mut terms = [zero; GROUP];
+        for (k, term) in terms.iter_mut().enumerate() {
+            let (x, t) = (l.load(x[k * lanes]), l.load(t[k * lanes]));
+            *term = register_value(l, formula, x, t, zero);
         }
-        half ^= 1;
+        all = all.add(l, terms);
+        at += GROUP * lanes;
     }
-    if half == 1 { all.add_sum(l, first_half) } else { all }
-}
-
-/// The value for any element, sooner for a usual one.
-#[inline(always)]
-fn value<L: Lanes, F: Formula<L::Elem>>(l: L, formula: F, x: L::Vec, t: L::Vec) -> L::Vec {
-    let zero = l.splat(L::Elem::ZERO);
-    if formula.usual(l, [x; GROUP], [t; GROUP]) {
-        formula.value::<L, false>(l, x, t, zero)
-    } else {
-        unusual(l, formula, x, t)
+    // The last ones, fewer than four: not worth a copy of the formula for usual ones.
+    let mut terms = [zero; GROUP];
+    for term in &mut terms {
+        let (Some(&x), Some(&t)) = (x.get(at), t.get(at)) else {
+            break;
+        };
+        *term = any_value(l, formula, l.load(x), l.load(t), zero);
+        at += lanes;
     }
-}
-
-#[cold]
-#[inline(never)]
-fn unusual<L: Lanes, F: Formula<L::Elem>>(l: L, formula: F, x: L::Vec, t: L::Vec) -> L::Vec {
-    formula.value::<L, true>(l, x, t, l.splat(L::Elem::ZERO))
+    all.add(l, terms)
 }

@@ -54,6 +54,24 @@
 // WebAssembly with simd128.
 #define KLDIV_ISA_SIMD128 6
 
+// The teacher is given as logits.
+#define KLDIV_TEACHER_LOGITS 0
+
+// The teacher is given as natural logarithms of probabilities.
+#define KLDIV_TEACHER_LOG_PROBS 1
+
+// The teacher is given as probabilities.
+#define KLDIV_TEACHER_PROBS 2
+
+// D(teacher ‖ student).
+#define KLDIV_DIVERGENCE_FORWARD 0
+
+// D(student ‖ teacher).
+#define KLDIV_DIVERGENCE_REVERSE 1
+
+// Of both from their mixture; `beta` is the teacher's share.
+#define KLDIV_DIVERGENCE_JENSEN_SHANNON 2
+
 // What a function says of its call. Unless it is `KLDIV_STATUS_OK`, nothing has been written.
 typedef enum {
   // Done.
@@ -84,6 +102,8 @@ typedef enum {
   KLDIV_STATUS_POSITIVE_LOG_PROBABILITY = 12,
   // Probabilities of a row that do not sum to 1.
   KLDIV_STATUS_ROW_SUM = 13,
+  // A label that is not below the number of classes.
+  KLDIV_STATUS_CLASS_INDEX = 14,
 } KldivStatus;
 
 // How the numbers are meant and what to do with them. All zero, which NULL means too, is what
@@ -100,6 +120,21 @@ typedef struct {
   // The divisor of `KLDIV_REDUCTION_BATCH_MEAN`.
   size_t batch;
 } KldivOptions;
+
+// How `kldiv_distill_…` compares. All zero, which NULL means too, is the divergence of logits at
+// temperature 1.
+typedef struct {
+  // A `KLDIV_TEACHER_…`; ignored where there are labels.
+  uint32_t teacher;
+  // A `KLDIV_DIVERGENCE_…`.
+  uint32_t divergence;
+  // A `KLDIV_ISA_…`; the results are the same with each.
+  uint32_t isa;
+  // Divides the logits of both; 0 stands for 1.
+  double temperature;
+  // Above 0 and below 1, for `KLDIV_DIVERGENCE_JENSEN_SHANNON`.
+  double beta;
+} KldivDistillOptions;
 
 #ifdef __cplusplus
 extern "C" {
@@ -187,6 +222,35 @@ KldivStatus kldiv_softmax_f32(const float *logits,
                               float *out,
                               size_t out_len);
 
+// The divergence of each row between the softmax of a student's logits and a teacher:
+// `rows · classes` numbers, or `rows` labels where `teacher` is NULL. `weights` is NULL
+// or one number for each row; a row of weight 0 is not read.
+KldivStatus kldiv_distill_losses_f32(const KldivDistillOptions *options,
+                                     const float *student,
+                                     const float *teacher,
+                                     const uint32_t *labels,
+                                     size_t rows,
+                                     size_t classes,
+                                     const float *weights,
+                                     float *losses,
+                                     size_t losses_len);
+
+// The same, and the derivative of each row's divergence by the student's logits, times
+// one factor for all or one for each row.
+KldivStatus kldiv_distill_grad_f32(const KldivDistillOptions *options,
+                                   const float *student,
+                                   const float *teacher,
+                                   const uint32_t *labels,
+                                   size_t rows,
+                                   size_t classes,
+                                   const float *weights,
+                                   const float *factors,
+                                   size_t factors_len,
+                                   float *losses,
+                                   size_t losses_len,
+                                   float *grad,
+                                   size_t grad_len);
+
 // The divergence of the target from the input, reduced to one number, in nats.
 KldivStatus kldiv_reduce_f64(const KldivOptions *options,
                              const double *input,
@@ -265,6 +329,35 @@ KldivStatus kldiv_softmax_f64(const double *logits,
                               size_t classes,
                               double *out,
                               size_t out_len);
+
+// The divergence of each row between the softmax of a student's logits and a teacher:
+// `rows · classes` numbers, or `rows` labels where `teacher` is NULL. `weights` is NULL
+// or one number for each row; a row of weight 0 is not read.
+KldivStatus kldiv_distill_losses_f64(const KldivDistillOptions *options,
+                                     const double *student,
+                                     const double *teacher,
+                                     const uint32_t *labels,
+                                     size_t rows,
+                                     size_t classes,
+                                     const double *weights,
+                                     double *losses,
+                                     size_t losses_len);
+
+// The same, and the derivative of each row's divergence by the student's logits, times
+// one factor for all or one for each row.
+KldivStatus kldiv_distill_grad_f64(const KldivDistillOptions *options,
+                                   const double *student,
+                                   const double *teacher,
+                                   const uint32_t *labels,
+                                   size_t rows,
+                                   size_t classes,
+                                   const double *weights,
+                                   const double *factors,
+                                   size_t factors_len,
+                                   double *losses,
+                                   size_t losses_len,
+                                   double *grad,
+                                   size_t grad_len);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -57,11 +57,41 @@ pub(crate) fn register_value<L: Lanes, F: Formula<L::Elem>>(
     t: L::Vec,
     g: L::Vec,
 ) -> L::Vec {
-    if variants::<L, F>() && formula.usual(l, [x; GROUP], [t; GROUP]) {
+    if (variants::<L, F>() || L::COUNT == 1) && formula.usual(l, [x; GROUP], [t; GROUP]) {
         formula.value::<L, false>(l, x, t, g)
     } else {
-        formula.value::<L, true>(l, x, t, g)
+        any_value(l, formula, x, t, g)
     }
+}
+
+/// The values of one register, whatever it holds.
+#[inline(always)]
+pub(crate) fn any_value<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    x: L::Vec,
+    t: L::Vec,
+    g: L::Vec,
+) -> L::Vec {
+    if L::VARIANTS {
+        formula.value::<L, true>(l, x, t, g)
+    } else {
+        one_any_value(l, formula, x, t, g)
+    }
+}
+
+/// The same, once in a program for all callers. Only where no instruction set would be left by a
+/// call: back-ends without [`Lanes::VARIANTS`] use what the whole program may.
+#[cold]
+#[inline(never)]
+fn one_any_value<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    x: L::Vec,
+    t: L::Vec,
+    g: L::Vec,
+) -> L::Vec {
+    formula.value::<L, true>(l, x, t, g)
 }
 
 /// What the input numbers are.

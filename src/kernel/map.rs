@@ -1,6 +1,6 @@
 //! A formula written element by element.
 
-use super::{Formula, Kernel, register_value, usual_values};
+use super::{Formula, Kernel, any_value, register_value, usual_values};
 use crate::lanes::{Float, Lanes};
 use crate::sum::GROUP;
 
@@ -81,7 +81,7 @@ pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
                 Some(&raw) => l.load(raw),
                 None => same,
             };
-            *out = l.store(formula.value::<L, true>(l, l.load(x), l.load(t), g));
+            *out = l.store(any_value(l, formula, l.load(x), l.load(t), g));
         }
     }
     if !out_tail.is_empty() {

@@ -1,22 +1,44 @@
 //! What the target guarantees at compile time, by wide: SSE2, WASM simd128.
 
-use wide::{f32x8, f64x4, i32x8, u32x8, u64x4};
+// On x86 two registers together are as fast as one; in WebAssembly they are twice the code.
+#[cfg(target_arch = "wasm32")]
+use wide::{
+    f32x4 as Singles, f64x2 as Doubles, i32x4 as SignedBits, u32x4 as SingleBits,
+    u64x2 as DoubleBits,
+};
+#[cfg(not(target_arch = "wasm32"))]
+use wide::{
+    f32x8 as Singles, f64x4 as Doubles, i32x8 as SignedBits, u32x8 as SingleBits,
+    u64x4 as DoubleBits,
+};
 
 use super::scalar::{EXPONENT_F32, EXPONENT_F64, ROUND_F32, ROUND_F64, SPLIT_F32, SPLIT_F64};
 use super::{Arithmetic, Lanes};
 use crate::math::ExpConstants;
 
-/// f32, eight at a time.
+/// f32, eight at a time; four in WebAssembly.
 #[derive(Clone, Copy)]
 pub(crate) struct F32;
 
-/// f64, four at a time.
+/// f64, four at a time; two in WebAssembly.
 #[derive(Clone, Copy)]
 pub(crate) struct F64;
 
+/// Registers for all virtual lanes.
+const BANK: usize = 128 / size_of::<Singles>();
+
+/// Rounded to nearest.
+#[inline(always)]
+fn singles(integers: SignedBits) -> Singles {
+    #[cfg(not(target_arch = "wasm32"))]
+    return Singles::from_i32x8(integers);
+    #[cfg(target_arch = "wasm32")]
+    Singles::from_i32x4(integers)
+}
+
 /// The operations that differ between the two types only in the type.
 macro_rules! same_but_for_type {
-    ($lanes:ident, $elem:ty, $vec:ty, $count:literal, $all_between:ident; $($own:tt)*) => {
+    ($lanes:ident, $elem:ty, $vec:ty, $all_between:ident; $($own:tt)*) => {
         impl Arithmetic for $lanes {
             type Elem = $elem;
             type Vec = $vec;
@@ -58,34 +80,34 @@ macro_rules! same_but_for_type {
         }
 
         impl Lanes for $lanes {
-            type Raw = [$elem; $count];
-            type Bank<X: Copy> = [X; 4];
-            const COUNT: usize = $count;
+            type Raw = [$elem; { size_of::<$vec>() / size_of::<$elem>() }];
+            type Bank<X: Copy> = [X; BANK];
+            const COUNT: usize = size_of::<$vec>() / size_of::<$elem>();
             const VARIANTS: bool = false;
 
             #[inline(always)]
-            fn bank<X: Copy>(self, x: X) -> [X; 4] {
-                [x; 4]
+            fn bank<X: Copy>(self, x: X) -> [X; BANK] {
+                [x; BANK]
             }
             #[inline(always)]
-            fn split_slice(self, slice: &[$elem]) -> (&[[$elem; $count]], &[$elem]) {
+            fn split_slice(self, slice: &[$elem]) -> (&[[$elem; { size_of::<$vec>() / size_of::<$elem>() }]], &[$elem]) {
                 slice.as_chunks()
             }
             #[inline(always)]
-            fn split_slice_mut(self, slice: &mut [$elem]) -> (&mut [[$elem; $count]], &mut [$elem]) {
+            fn split_slice_mut(self, slice: &mut [$elem]) -> (&mut [[$elem; { size_of::<$vec>() / size_of::<$elem>() }]], &mut [$elem]) {
                 slice.as_chunks_mut()
             }
             #[inline(always)]
-            fn load(self, raw: [$elem; $count]) -> $vec {
+            fn load(self, raw: [$elem; { size_of::<$vec>() / size_of::<$elem>() }]) -> $vec {
                 <$vec>::new(raw)
             }
             #[inline(always)]
-            fn store(self, v: $vec) -> [$elem; $count] {
+            fn store(self, v: $vec) -> [$elem; { size_of::<$vec>() / size_of::<$elem>() }] {
                 v.to_array()
             }
             #[inline(always)]
             fn load_tail(self, part: &[$elem], fill: $elem) -> $vec {
-                let mut raw = [fill; $count];
+                let mut raw = [fill; { size_of::<$vec>() / size_of::<$elem>() }];
                 for (lane, &x) in raw.iter_mut().zip(part) {
                     *lane = x;
                 }
@@ -106,7 +128,7 @@ macro_rules! same_but_for_type {
                 let lanes = v.to_array();
                 let mut rotated = lanes;
                 for (i, lane) in rotated.iter_mut().enumerate() {
-                    *lane = lanes[(i + by) % $count];
+                    *lane = lanes[(i + by) % Self::COUNT];
                 }
                 <$vec>::new(rotated)
             }
@@ -142,51 +164,51 @@ macro_rules! all_between {
     };
 }
 
-all_between!(all_between_f32, f32x8);
-all_between!(all_between_f64, f64x4);
+all_between!(all_between_f32, Singles);
+all_between!(all_between_f64, Doubles);
 
 same_but_for_type! {
-    F32, f32, f32x8, 8, all_between_f32;
+    F32, f32, Singles, all_between_f32;
 
     #[inline(always)]
-    fn round_pow2(self, x: f32x8) -> (f32x8, f32x8) {
-        let shifted = x + f32x8::splat(ROUND_F32);
+    fn round_pow2(self, x: Singles) -> (Singles, Singles) {
+        let shifted = x + Singles::splat(ROUND_F32);
         (
-            shifted - f32x8::splat(ROUND_F32),
-            f32x8::from_bits(shifted.to_bits().unbounded_shl_scalar(23)),
+            shifted - Singles::splat(ROUND_F32),
+            Singles::from_bits(shifted.to_bits().unbounded_shl_scalar(23)),
         )
     }
     #[inline(always)]
-    fn split(self, x: f32x8) -> (f32x8, f32x8) {
+    fn split(self, x: Singles) -> (Singles, Singles) {
         let bits = x.to_bits();
-        let exponent = (bits - u32x8::splat(SPLIT_F32)) & u32x8::splat(EXPONENT_F32);
-        let signed: i32x8 = wide::bytemuck::cast(exponent);
-        (f32x8::from_bits(bits - exponent), f32x8::from_i32x8(signed))
+        let exponent = (bits - SingleBits::splat(SPLIT_F32)) & SingleBits::splat(EXPONENT_F32);
+        let signed: SignedBits = wide::bytemuck::cast(exponent);
+        (Singles::from_bits(bits - exponent), singles(signed))
     }
 }
 
 same_but_for_type! {
-    F64, f64, f64x4, 4, all_between_f64;
+    F64, f64, Doubles, all_between_f64;
 
     #[inline(always)]
-    fn round_pow2(self, x: f64x4) -> (f64x4, f64x4) {
-        let shifted = x + f64x4::splat(ROUND_F64);
+    fn round_pow2(self, x: Doubles) -> (Doubles, Doubles) {
+        let shifted = x + Doubles::splat(ROUND_F64);
         (
-            shifted - f64x4::splat(ROUND_F64),
-            f64x4::from_bits(shifted.to_bits().unbounded_shl_scalar(52)),
+            shifted - Doubles::splat(ROUND_F64),
+            Doubles::from_bits(shifted.to_bits().unbounded_shl_scalar(52)),
         )
     }
     #[inline(always)]
-    fn split(self, x: f64x4) -> (f64x4, f64x4) {
+    fn split(self, x: Doubles) -> (Doubles, Doubles) {
         // No conversion from 64-bit integers: the exponent, biased to be positive, becomes the
         // low bits of 2^52.
         const TWO_POW_52: u64 = 0x4330_0000_0000_0000;
         let bits = x.to_bits();
-        let above = bits - u64x4::splat(SPLIT_F64);
-        let mantissa = f64x4::from_bits(bits - (above & u64x4::splat(EXPONENT_F64)));
-        let biased = (above + u64x4::splat(1023 << 52)).unbounded_shr_scalar(52);
-        let shifted = f64x4::from_bits(biased | u64x4::splat(TWO_POW_52));
-        let exponent = shifted - f64x4::splat(f64::from_bits(TWO_POW_52) + 1023.0);
+        let above = bits - DoubleBits::splat(SPLIT_F64);
+        let mantissa = Doubles::from_bits(bits - (above & DoubleBits::splat(EXPONENT_F64)));
+        let biased = (above + DoubleBits::splat(1023 << 52)).unbounded_shr_scalar(52);
+        let shifted = Doubles::from_bits(biased | DoubleBits::splat(TWO_POW_52));
+        let exponent = shifted - Doubles::splat(f64::from_bits(TWO_POW_52) + 1023.0);
         (mantissa, exponent)
     }
 }

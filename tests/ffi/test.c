@@ -151,25 +151,82 @@ static int failures;
         CHECK(kldiv_validate_##type(&probs, out, out, 2, 1, (elem)1e-6) == KLDIV_STATUS_NAN);  \
     }
 
+/* Logits whose softmax is known, in each form of a teacher. */
+#define DISTILL_TESTS(elem, type)                                                              \
+    static void test_distill_##type(void)                                                      \
+    {                                                                                          \
+        const elem probs[4] = { 0.5, 0.5, 0.25, 0.75 };                                        \
+        const uint32_t labels[2] = { 0, 1 }, bad_labels[2] = { 0, 2 };                         \
+        const elem weights[2] = { 0, 2 }, one = 1;                                             \
+        const double apart = 0.5 * log(2) + 0.5 * log(2.0 / 3); /* (1/2, 1/2) from (1/4, 3/4) */ \
+        KldivDistillOptions options = { 0 };                                                   \
+        elem student[4], log_probs[4], losses[2], grad[4];                                     \
+        int i;                                                                                 \
+        for (i = 0; i < 4; i++) {                                                              \
+            log_probs[i] = (elem)log(probs[i]);                                                \
+            student[i] = (elem)log(i % 2 ? 0.75 : 0.25);                                       \
+        }                                                                                      \
+        OK(kldiv_distill_losses_##type(NULL, student, log_probs, NULL, 2, 2, NULL, losses, 2)); \
+        NEAR(losses[0], apart);                                                                \
+        CHECK(losses[1] >= 0 && losses[1] < 1e-12);                                            \
+        options.teacher = KLDIV_TEACHER_PROBS;                                                 \
+        OK(kldiv_distill_grad_##type(&options, student, probs, NULL, 2, 2, NULL, &one, 1,      \
+                                     losses, 2, grad, 4));                                     \
+        NEAR(losses[0], apart);                                                                \
+        NEAR(grad[0], -0.25);                                                                  \
+        options.teacher = KLDIV_TEACHER_LOG_PROBS;                                             \
+        options.divergence = KLDIV_DIVERGENCE_REVERSE;                                         \
+        OK(kldiv_distill_losses_##type(&options, log_probs, student, NULL, 2, 2, NULL,         \
+                                       losses, 2));                                            \
+        NEAR(losses[0], apart);                                                                \
+        options.divergence = KLDIV_DIVERGENCE_JENSEN_SHANNON;                                  \
+        CHECK(kldiv_distill_losses_##type(&options, student, log_probs, NULL, 2, 2, NULL,      \
+                                          losses, 2) == KLDIV_STATUS_OPTION);                  \
+        options.beta = 0.5;                                                                    \
+        OK(kldiv_distill_losses_##type(&options, student, log_probs, NULL, 2, 2, NULL,         \
+                                       losses, 2));                                            \
+        CHECK(losses[0] > 0 && losses[0] < apart);                                             \
+        OK(kldiv_distill_losses_##type(NULL, student, NULL, labels, 2, 2, weights, losses, 2)); \
+        CHECK(losses[0] == 0);                                                                 \
+        NEAR(losses[1], 2 * log(4.0 / 3));                                                     \
+        options.temperature = -1;                                                              \
+        CHECK(kldiv_distill_losses_##type(&options, student, log_probs, NULL, 2, 2, NULL,      \
+                                          losses, 2) == KLDIV_STATUS_OPTION);                  \
+        CHECK(kldiv_distill_losses_##type(NULL, student, NULL, bad_labels, 2, 2, NULL, losses, \
+                                          2) == KLDIV_STATUS_CLASS_INDEX);                     \
+        CHECK(kldiv_distill_losses_##type(NULL, student, NULL, NULL, 2, 2, NULL, losses, 2)    \
+              == KLDIV_STATUS_NULL);                                                           \
+        CHECK(kldiv_distill_losses_##type(NULL, student, log_probs, NULL, 2, 2, NULL, losses,  \
+                                          1) == KLDIV_STATUS_LENGTH);                          \
+        CHECK(kldiv_distill_losses_##type(NULL, student, log_probs, NULL, 4, 0, NULL, losses,  \
+                                          2) == KLDIV_STATUS_CLASSES);                         \
+        CHECK(kldiv_distill_grad_##type(NULL, student, log_probs, NULL, 2, 2, NULL, &one, 1,   \
+                                        grad, 2, grad, 4) == KLDIV_STATUS_OVERLAP);            \
+    }
+
 #define NEAR_ENOUGH 1e-6
 TESTS(float, f32)
+DISTILL_TESTS(float, f32)
 #undef NEAR_ENOUGH
 #define NEAR_ENOUGH 1e-14
 TESTS(double, f64)
+DISTILL_TESTS(double, f64)
 
 static void test_messages(void)
 {
     int status, other;
-    for (status = KLDIV_STATUS_OK; status <= KLDIV_STATUS_ROW_SUM; status++)
+    for (status = KLDIV_STATUS_OK; status <= KLDIV_STATUS_CLASS_INDEX; status++)
         for (other = -1; other < status; other++)
             CHECK(strcmp(kldiv_message(status), kldiv_message(other)) != 0);
-    CHECK(strcmp(kldiv_message(-1), kldiv_message(KLDIV_STATUS_ROW_SUM + 1)) == 0);
+    CHECK(strcmp(kldiv_message(-1), kldiv_message(KLDIV_STATUS_CLASS_INDEX + 1)) == 0);
 }
 
 int main(void)
 {
     test_f32();
     test_f64();
+    test_distill_f32();
+    test_distill_f64();
     test_messages();
     printf("C interface: %d failures\n", failures);
     return failures != 0;

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Builds WebAssembly modules into a folder:
+#
+#   bash .ci/cross/wasm.sh FOLDER
+#
+# kldiv.wasm and kldiv-simd128.wasm are the C interface; the others, made of tests/wasm, hold one
+# kernel alone, or the loops over libm that it is compared with.
+set -euo pipefail
+folder=$(realpath -m "${1:?usage: wasm.sh FOLDER}")
+cd "$(dirname "$0")/../.."
+base=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+export RUSTC_BOOTSTRAP=1 # -Zbuild-std on the stable toolchain
+options=(--quiet --release -Zbuild-std=core --target wasm32-unknown-unknown)
+mkdir -p "$folder"
+
+# build NAME FLAVOUR ARGUMENTS...: with simd128 where the flavour says so
+build() {
+  local name=$1 flavour=$2 dir=$base/wasm$2 flags=-Clink-arg=-zstack-size=16384
+  shift 2
+  [ -z "$flavour" ] || flags="$flags -Ctarget-feature=+simd128"
+  CARGO_TARGET_DIR=$dir RUSTFLAGS=$flags cargo "$@"
+  cp "$dir/wasm32-unknown-unknown/release/$module.wasm" "$folder/$name$flavour.wasm"
+}
+
+for flavour in "" -simd128; do
+  module=kldiv
+  build kldiv "$flavour" rustc "${options[@]}" --lib --no-default-features --features panic-handler --crate-type cdylib
+  module=module
+  for kernel in kl kl_log_target; do
+    build "$kernel" "$flavour" build "${options[@]}" --manifest-path tests/wasm/Cargo.toml --features "$kernel"
+  done
+done
+build libm "" build "${options[@]}" --manifest-path tests/wasm/Cargo.toml --features plain_kl,plain_kl_log_target

@@ -1,0 +1,78 @@
+//! Every public function of the crate, linked: nothing in the image may lead to a panic or write
+//! out a float. Running it shows that each returns; what it returns is another test's matter.
+#![no_std]
+#![no_main]
+
+use core::hint::black_box;
+
+use firmware as _;
+use kldiv::{
+    Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target, Upstream, kl_div,
+    log_softmax, reference, softmax,
+};
+use semihosting::process;
+
+const N: usize = 4;
+
+fn all<T: Element>(numbers: [T; N]) -> Result<(), Error> {
+    let (a, b) = (black_box(&numbers[..]), black_box(&numbers[..]));
+    let mut out = numbers;
+    let out = black_box(&mut out[..]);
+    let one = numbers[0];
+
+    let (input, target) = if black_box(true) {
+        (Input::Probs(a), Target::Probs(b))
+    } else {
+        (Input::LogProbs(a), Target::LogProbs(b))
+    };
+    let kl = KlDiv::new(input, target)?.on(black_box(Isa::Scalar))?;
+    black_box((kl.len(), kl.is_empty(), kl.sum(), kl.mean(), kl.batch_mean(black_box(2))));
+    let reductions = [Reduction::Sum, Reduction::Mean, Reduction::BatchMean(2)];
+    let reduction = reductions[black_box(1) % 3];
+    black_box((kl.reduce(reduction), kl.entropy(), kl.cross_entropy()));
+    kl.pointwise(out)?;
+    kl.row_sums(out)?;
+    let upstreams = [Upstream::Uniform(one), Upstream::PerRow(a), Upstream::PerElement(a)];
+    let upstream = upstreams[black_box(1) % 3];
+    kl.grad_input(upstream, out)?;
+    kl.grad_target(upstream, out)?;
+    black_box(kl.validate(black_box(1), one).is_ok());
+
+    let loss = KlDivLoss::new().with_reduction(reduction).with_log_target(black_box(true));
+    black_box((loss.forward(a, b)?, kl_div(a, b, reduction, black_box(false))?));
+    loss.forward_pointwise(a, b, out)?;
+    loss.backward_input(a, b, one, out)?;
+    loss.backward_target(a, b, one, out)?;
+
+    let rows = Rows::new(a, black_box(2))?;
+    black_box((rows.rows(), rows.classes()));
+    log_softmax(rows, out)?;
+    softmax(rows, out)?;
+
+    let mut truth = [0.0; N];
+    let truth = black_box(&mut truth[..]);
+    black_box((reference::sum(input, target), reference::mean(input, target)));
+    black_box((reference::batch_mean(input, target, 2), reference::entropy(target)));
+    black_box(reference::cross_entropy(input, target));
+    reference::pointwise(input, target, truth);
+    reference::row_sums(input, target, truth);
+    reference::grad_input(input, target, upstream, truth);
+    reference::grad_target(input, target, upstream, truth);
+    reference::log_softmax(a, black_box(2), truth);
+    reference::softmax(a, black_box(2), truth);
+    Ok(())
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn main() -> ! {
+    black_box((
+        Isa::best(),
+        black_box(Isa::Neon).is_available(),
+        black_box("neon").parse::<Isa>().is_ok(),
+    ));
+    for isa in Isa::available() {
+        black_box(isa);
+    }
+    let results = [all([0.25_f32; N]), all([0.25_f64; N])];
+    process::exit(i32::from(results.iter().any(|result| result.is_err())))
+}
