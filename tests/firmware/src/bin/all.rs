@@ -7,8 +7,8 @@ use core::hint::black_box;
 
 use firmware as _;
 use kldiv::{
-    Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target, Upstream, kl_div,
-    log_softmax, reference, softmax,
+    DistillLoss, Divergence, Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target,
+    Teacher, Upstream, kl_div, log_softmax, reference, softmax,
 };
 use semihosting::process;
 
@@ -48,6 +48,28 @@ fn all<T: Element>(numbers: [T; N]) -> Result<(), Error> {
     black_box((rows.rows(), rows.classes()));
     log_softmax(rows, out)?;
     softmax(rows, out)?;
+
+    let teachers = [
+        Teacher::Logits(rows),
+        Teacher::LogProbs(rows),
+        Teacher::Probs(rows),
+        Teacher::Classes(black_box(&[0, 1])),
+    ];
+    let divergences =
+        [Divergence::Forward, Divergence::Reverse, Divergence::JensenShannon { beta: one }];
+    let factors = Upstream::Uniform(one);
+    let loss = DistillLoss::new(rows, teachers[black_box(0) % 4])?
+        .temperature(black_box(one))
+        .divergence(divergences[black_box(1) % 3])
+        .row_weights(a.get(..rows.rows()).unwrap_or(a))?
+        .on(black_box(Isa::Scalar))?;
+    let mut losses = numbers;
+    let losses = black_box(losses.get_mut(..2).unwrap_or_default());
+    loss.row_losses(losses)?;
+    black_box((loss.reduce(reduction), loss.weighted_mean()));
+    loss.grad_student(factors, out)?;
+    loss.grad_teacher(factors, out)?;
+    loss.loss_and_grad_student(factors, losses, out)?;
 
     let mut truth = [0.0; N];
     let truth = black_box(&mut truth[..]);
