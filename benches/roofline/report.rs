@@ -61,14 +61,14 @@ impl Report {
             );
             for point in self.points.iter().filter(|point| point.number == *number) {
                 println!(
-                    "{:22} {:9} {:>9} {:>11.4} {:>8.2} {:>9.1} {:>14.1}",
+                    "{:22} {:9} {:>9} {:>11.4} {:>8.2} {:>9.1} {:>14}",
                     point.kernel,
                     point.isa,
                     point.length,
                     point.time,
                     point.bandwidth,
                     point.bandwidth_percent,
-                    point.arithmetic_percent,
+                    point.arithmetic_percent.map_or(String::new(), |share| format!("{share:.1}")),
                 );
             }
         }
