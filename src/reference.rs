@@ -498,8 +498,8 @@ impl<T: Element> RowPair<'_, T> {
         match divergence {
             Divergence::Forward if normalised => self.total(|q, p| convex(p, q)),
             Divergence::Forward => self.total(|q, p| weighed(p, q)),
-            Divergence::Reverse if normalised => self.total(|q, p| convex(q, p)),
-            Divergence::Reverse => self.total(|q, p| weighed(q, p)),
+            Divergence::Reverse if normalised => self.total(convex),
+            Divergence::Reverse => self.total(weighed),
             Divergence::JensenShannon { beta } => {
                 let beta = beta.into();
                 self.total(|q, p| {
