@@ -65,6 +65,8 @@ extern "C" fn main() -> ! {
     cases::elementwise(isa, double, &mut report).unwrap();
     cases::logits(single, &mut report).unwrap();
     cases::logits(double, &mut report).unwrap();
+    cases::distillation(isa, single, &mut report).unwrap();
+    cases::distillation(isa, double, &mut report).unwrap();
     let missing = check.rows.len();
     println!(
         "{TARGET}, {isa}: {} results compared, {} deviations, {missing} missing",
