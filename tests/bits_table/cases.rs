@@ -363,6 +363,11 @@ pub(crate) fn distillation<T: Number>(
         let len = rows * classes;
         for data in ["ordinary", "rising", "masked", "close"] {
             for form in ["logits", "log_probs", "probs", "classes"] {
+                // Many blocks take long where floats are emulated, and differ only here.
+                let blocks_matter = form == "logits" && matches!(data, "rising" | "close");
+                if classes > 1_000 && !blocks_matter {
+                    continue;
+                }
                 let Space { input, target, out, .. } = &mut *space;
                 let (student, numbers, out) =
                     (&mut input[..len], &mut target[..len], &mut out[..len + rows]);
