@@ -348,7 +348,9 @@ fn shapes_without_the_needed_dimension() {
     let scalar = files.f64("scalar", &[], &[-0.5]);
     close(number(succeed(&[&scalar, &files.f64("one", &[], &[1.0])]).trim_end()), 0.5, 1e-15);
     assert!(fail(&[&scalar, &scalar, "--reduction", "batchmean"], 1).contains("batchmean"));
-    assert!(fail(&[&scalar, &scalar, "--logits"], 1).contains("logits need at least one dimension"));
+    assert!(
+        fail(&[&scalar, &scalar, "--logits"], 1).contains("logits need at least one dimension")
+    );
     let no_classes = files.f64("no_classes", &[3, 0], &[]);
     assert!(!fail(&[&no_classes, &no_classes, "--logits"], 1).is_empty());
 }
