@@ -339,10 +339,12 @@ macro_rules! functions {
             result: *mut $elem,
         ) -> KldivStatus {
             let reduce = || {
-                // SAFETY: the promise at the top of this file, here and below.
+                // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
+                // SAFETY: likewise.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
                 let value = options.pair(input, target)?.reduce(options.reduction()?);
+                // SAFETY: likewise.
                 unsafe { give(result, value) }
             };
             status(reduce())
@@ -357,9 +359,11 @@ macro_rules! functions {
             result: *mut $elem,
         ) -> KldivStatus {
             let entropy = || {
-                // SAFETY: the promise at the top of this file, here and below.
+                // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
+                // SAFETY: likewise.
                 let target = unsafe { slice(target, len) }?;
+                // SAFETY: likewise.
                 unsafe { give(result, options.pair(target, target)?.entropy()) }
             };
             status(entropy())
@@ -375,9 +379,11 @@ macro_rules! functions {
             result: *mut $elem,
         ) -> KldivStatus {
             let cross_entropy = || {
-                // SAFETY: the promise at the top of this file, here and below.
+                // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
+                // SAFETY: likewise.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
+                // SAFETY: likewise.
                 unsafe { give(result, options.pair(input, target)?.cross_entropy()) }
             };
             status(cross_entropy())
@@ -394,9 +400,11 @@ macro_rules! functions {
             out_len: usize,
         ) -> KldivStatus {
             let pointwise = || {
-                // SAFETY: the promise at the top of this file, here and below.
+                // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
+                // SAFETY: likewise.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
+                // SAFETY: likewise.
                 let out = unsafe { output(out, out_len, &[span(input), span(target)]) }?;
                 Ok(options.pair(input, target)?.pointwise(out)?)
             };
@@ -414,9 +422,11 @@ macro_rules! functions {
             rows: usize,
         ) -> KldivStatus {
             let row_sums = || {
-                // SAFETY: the promise at the top of this file, here and below.
+                // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
+                // SAFETY: likewise.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
+                // SAFETY: likewise.
                 let out = unsafe { output(out, rows, &[span(input), span(target)]) }?;
                 Ok(options.pair(input, target)?.row_sums(out)?)
             };
@@ -437,10 +447,13 @@ macro_rules! functions {
             grad_len: usize,
         ) -> KldivStatus {
             let grad_input = || {
-                // SAFETY: the promise at the top of this file, here and below.
+                // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
+                // SAFETY: likewise.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
+                // SAFETY: likewise.
                 let factors = unsafe { slice(factors, factors_len) }?;
+                // SAFETY: likewise.
                 let grad =
                     unsafe { output(grad, grad_len, &[span(input), span(target), span(factors)]) }?;
                 Ok(options.pair(input, target)?.grad_input(upstream(factors, len), grad)?)
@@ -461,10 +474,13 @@ macro_rules! functions {
             grad_len: usize,
         ) -> KldivStatus {
             let grad_target = || {
-                // SAFETY: the promise at the top of this file, here and below.
+                // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
+                // SAFETY: likewise.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
+                // SAFETY: likewise.
                 let factors = unsafe { slice(factors, factors_len) }?;
+                // SAFETY: likewise.
                 let grad =
                     unsafe { output(grad, grad_len, &[span(input), span(target), span(factors)]) }?;
                 Ok(options.pair(input, target)?.grad_target(upstream(factors, len), grad)?)
@@ -483,8 +499,9 @@ macro_rules! functions {
             tolerance: $elem,
         ) -> KldivStatus {
             let validate = || {
-                // SAFETY: the promise at the top of this file, here and below.
+                // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
+                // SAFETY: likewise.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
                 Ok(options.pair(input, target)?.validate(rows, tolerance)?)
             };
@@ -501,8 +518,9 @@ macro_rules! functions {
             out_len: usize,
         ) -> KldivStatus {
             let log_softmax = || {
-                // SAFETY: the promise at the top of this file, here and below.
+                // SAFETY: the promise at the top of this file.
                 let logits = unsafe { slice(logits, len) }?;
+                // SAFETY: likewise.
                 let out = unsafe { output(out, out_len, &[span(logits)]) }?;
                 Ok(log_softmax(Rows::new(logits, classes)?, out)?)
             };
@@ -519,8 +537,9 @@ macro_rules! functions {
             out_len: usize,
         ) -> KldivStatus {
             let softmax = || {
-                // SAFETY: the promise at the top of this file, here and below.
+                // SAFETY: the promise at the top of this file.
                 let logits = unsafe { slice(logits, len) }?;
+                // SAFETY: likewise.
                 let out = unsafe { output(out, out_len, &[span(logits)]) }?;
                 Ok(softmax(Rows::new(logits, classes)?, out)?)
             };
@@ -587,8 +606,9 @@ macro_rules! functions {
                 let (teacher_len, labels_len) =
                     if teacher.is_null() { (0, rows) } else { (len, 0) };
                 let weights_len = if weights.is_null() { 0 } else { rows };
-                // SAFETY: the promise at the top of this file, here and below.
+                // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
+                // SAFETY: likewise.
                 let (student, teacher, labels, weights) = unsafe {
                     (
                         slice(student, len)?,
@@ -598,6 +618,7 @@ macro_rules! functions {
                     )
                 };
                 let inputs = [span(student), span(teacher), span(labels), span(weights)];
+                // SAFETY: likewise.
                 let losses = unsafe { output(losses, losses_len, &inputs) }?;
                 let student = Rows::new(student, classes)?;
                 Ok($distill(options, student, teacher, labels, weights)?.row_losses(losses)?)
@@ -628,8 +649,9 @@ macro_rules! functions {
                 let (teacher_len, labels_len) =
                     if teacher.is_null() { (0, rows) } else { (len, 0) };
                 let weights_len = if weights.is_null() { 0 } else { rows };
-                // SAFETY: the promise at the top of this file, here and below.
+                // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
+                // SAFETY: likewise.
                 let (student, teacher, labels, weights, factors) = unsafe {
                     (
                         slice(student, len)?,
@@ -647,8 +669,10 @@ macro_rules! functions {
                     span(factors),
                     0..0,
                 ];
+                // SAFETY: likewise.
                 let losses = unsafe { output(losses, losses_len, &taken) }?;
                 taken[5] = span(losses);
+                // SAFETY: likewise.
                 let grad = unsafe { output(grad, grad_len, &taken) }?;
                 let factors = match factors {
                     &[factor] => Upstream::Uniform(factor),
