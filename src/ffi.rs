@@ -453,9 +453,9 @@ macro_rules! functions {
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
                 // SAFETY: likewise.
                 let factors = unsafe { slice(factors, factors_len) }?;
+                let taken = [span(input), span(target), span(factors)];
                 // SAFETY: likewise.
-                let grad =
-                    unsafe { output(grad, grad_len, &[span(input), span(target), span(factors)]) }?;
+                let grad = unsafe { output(grad, grad_len, &taken) }?;
                 Ok(options.pair(input, target)?.grad_input(upstream(factors, len), grad)?)
             };
             status(grad_input())
@@ -480,9 +480,9 @@ macro_rules! functions {
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
                 // SAFETY: likewise.
                 let factors = unsafe { slice(factors, factors_len) }?;
+                let taken = [span(input), span(target), span(factors)];
                 // SAFETY: likewise.
-                let grad =
-                    unsafe { output(grad, grad_len, &[span(input), span(target), span(factors)]) }?;
+                let grad = unsafe { output(grad, grad_len, &taken) }?;
                 Ok(options.pair(input, target)?.grad_target(upstream(factors, len), grad)?)
             };
             status(grad_target())
