@@ -5,10 +5,8 @@
 
 mod support;
 
-use core::fmt::Debug;
-
 use kldiv::{Isa, KlDiv, Upstream};
-use support::{ALL_FORMS, Forms, Real, cycled, isas, raw, same, specials, wide};
+use support::{ALL_FORMS, Forms, Real, assert_same, cycled, isas, raw, same, specials, wide};
 
 /// Where terms meet in one lane again: `L` of the documented order of summation.
 const fn virtual_lanes<R>() -> usize {
@@ -90,21 +88,6 @@ fn everything<R: Real>(kl: KlDiv<'_, R>, factors: &[R], shift: usize) -> Vec<Ans
         answers.push((format!("grad_target, {what}"), by_target));
     }
     answers
-}
-
-fn assert_same<R: Real>(context: &dyn Debug, got: &[Answer<R>], expected: &[Answer<R>]) {
-    assert_eq!(got.len(), expected.len());
-    for ((what, got), (_, expected)) in got.iter().zip(expected) {
-        for (i, (&got, &expected)) in got.iter().zip(expected).enumerate() {
-            assert!(
-                same(got, expected),
-                "{} {context:?}: {what}[{i}] is {got:?} ({:x}), scalar code has {expected:?} ({:x})",
-                R::NAME,
-                got.bits(),
-                expected.bits()
-            );
-        }
-    }
 }
 
 /// Holds every instruction set, at these shifts, to what scalar code makes of aligned slices.

@@ -6,7 +6,7 @@ use core::fmt::Debug;
 
 use kldiv::{DistillLoss, Divergence, Error, Isa, Reduction, Rows, Teacher, Upstream, reference};
 use proptest::prelude::*;
-use support::{Class, Random, Real, class, isas, raw, same, specials};
+use support::{Class, Random, Real, assert_same, class, isas, raw, same, specials};
 
 /// The largest relative error of a loss above 2¹³ u².
 const SMALL_LOSS: f64 = 1e-3;
@@ -181,21 +181,6 @@ fn everything<R: Real>(loss: DistillLoss<'_, R>, rows: usize, n: usize) -> Vec<A
         answers.push(("gradient of both", grad));
     }
     answers
-}
-
-fn assert_same<R: Real>(context: &dyn Debug, got: &[Answer<R>], expected: &[Answer<R>]) {
-    assert_eq!(got.len(), expected.len());
-    for ((what, got), (_, expected)) in got.iter().zip(expected) {
-        for (i, (&got, &expected)) in got.iter().zip(expected).enumerate() {
-            assert!(
-                same(got, expected),
-                "{} {context:?}: {what}[{i}] is {got:?} ({:x}), should be {expected:?} ({:x})",
-                R::NAME,
-                got.bits(),
-                expected.bits()
-            );
-        }
-    }
 }
 
 // --- Bits ---------------------------------------------------------------------------------------

@@ -285,6 +285,38 @@ mod double {
 
 // The only places where the forms are told apart. They are inlined into users' code, the kernels are
 // not: a program that uses one pair holds the kernels of that pair alone.
+macro_rules! of_pair {
+    ($pair:ident, $family:ident, $kernel:ident($($argument:ident),*)) => {
+        match ($pair.input, $pair.target) {
+            (Input::LogProbs(x), Target::Probs(t)) => {
+                Of::<$family, LnProbs, Probs>::$kernel($pair.backend, x, t $(, $argument)*)
+            }
+            (Input::LogProbs(x), Target::LogProbs(t)) => {
+                Of::<$family, LnProbs, LnProbs>::$kernel($pair.backend, x, t $(, $argument)*)
+            }
+            (Input::Probs(x), Target::Probs(t)) => {
+                Of::<$family, Probs, Probs>::$kernel($pair.backend, x, t $(, $argument)*)
+            }
+            (Input::Probs(x), Target::LogProbs(t)) => {
+                Of::<$family, Probs, LnProbs>::$kernel($pair.backend, x, t $(, $argument)*)
+            }
+        }
+    };
+}
+
+macro_rules! of_single {
+    ($single:ident, $family:ident, $kernel:ident($($argument:ident),*)) => {
+        match $single.values {
+            Target::Probs(t) => {
+                Of::<$family, LnProbs, Probs>::$kernel($single.backend, t, t $(, $argument)*)
+            }
+            Target::LogProbs(t) => {
+                Of::<$family, LnProbs, LnProbs>::$kernel($single.backend, t, t $(, $argument)*)
+            }
+        }
+    };
+}
+
 impl<T> Pair<'_, T> {
     #[inline(always)]
     fn sum_rows<F: Family>(self, row_length: usize, out: &mut [T])
@@ -294,21 +326,7 @@ impl<T> Pair<'_, T> {
         Of<F, Probs, Probs>: SumRows<T>,
         Of<F, Probs, LnProbs>: SumRows<T>,
     {
-        let backend = self.backend;
-        match (self.input, self.target) {
-            (Input::LogProbs(x), Target::Probs(t)) => {
-                Of::<F, LnProbs, Probs>::sum_rows(backend, x, t, row_length, out);
-            }
-            (Input::LogProbs(x), Target::LogProbs(t)) => {
-                Of::<F, LnProbs, LnProbs>::sum_rows(backend, x, t, row_length, out);
-            }
-            (Input::Probs(x), Target::Probs(t)) => {
-                Of::<F, Probs, Probs>::sum_rows(backend, x, t, row_length, out);
-            }
-            (Input::Probs(x), Target::LogProbs(t)) => {
-                Of::<F, Probs, LnProbs>::sum_rows(backend, x, t, row_length, out);
-            }
-        }
+        of_pair!(self, F, sum_rows(row_length, out))
     }
 
     #[cfg(feature = "rayon")]
@@ -320,19 +338,7 @@ impl<T> Pair<'_, T> {
         Of<F, Probs, Probs>: SumRows<T>,
         Of<F, Probs, LnProbs>: SumRows<T>,
     {
-        let backend = self.backend;
-        match (self.input, self.target) {
-            (Input::LogProbs(x), Target::Probs(t)) => {
-                Of::<F, LnProbs, Probs>::sum_chunk(backend, x, t)
-            }
-            (Input::LogProbs(x), Target::LogProbs(t)) => {
-                Of::<F, LnProbs, LnProbs>::sum_chunk(backend, x, t)
-            }
-            (Input::Probs(x), Target::Probs(t)) => Of::<F, Probs, Probs>::sum_chunk(backend, x, t),
-            (Input::Probs(x), Target::LogProbs(t)) => {
-                Of::<F, Probs, LnProbs>::sum_chunk(backend, x, t)
-            }
-        }
+        of_pair!(self, F, sum_chunk())
     }
 
     #[inline(always)]
@@ -343,21 +349,7 @@ impl<T> Pair<'_, T> {
         Of<F, Probs, Probs>: Write<T>,
         Of<F, Probs, LnProbs>: Write<T>,
     {
-        let backend = self.backend;
-        match (self.input, self.target) {
-            (Input::LogProbs(x), Target::Probs(t)) => {
-                Of::<F, LnProbs, Probs>::write(backend, x, t, row_length, factors, out);
-            }
-            (Input::LogProbs(x), Target::LogProbs(t)) => {
-                Of::<F, LnProbs, LnProbs>::write(backend, x, t, row_length, factors, out);
-            }
-            (Input::Probs(x), Target::Probs(t)) => {
-                Of::<F, Probs, Probs>::write(backend, x, t, row_length, factors, out);
-            }
-            (Input::Probs(x), Target::LogProbs(t)) => {
-                Of::<F, Probs, LnProbs>::write(backend, x, t, row_length, factors, out);
-            }
-        }
+        of_pair!(self, F, write(row_length, factors, out))
     }
 }
 
@@ -368,13 +360,7 @@ impl<T> Single<'_, T> {
         Of<F, LnProbs, Probs>: SumRows<T>,
         Of<F, LnProbs, LnProbs>: SumRows<T>,
     {
-        let backend = self.backend;
-        match self.values {
-            Target::Probs(t) => Of::<F, LnProbs, Probs>::sum_rows(backend, t, t, row_length, out),
-            Target::LogProbs(t) => {
-                Of::<F, LnProbs, LnProbs>::sum_rows(backend, t, t, row_length, out);
-            }
-        }
+        of_single!(self, F, sum_rows(row_length, out))
     }
 
     #[cfg(feature = "rayon")]
@@ -384,10 +370,6 @@ impl<T> Single<'_, T> {
         Of<F, LnProbs, Probs>: SumRows<T>,
         Of<F, LnProbs, LnProbs>: SumRows<T>,
     {
-        let backend = self.backend;
-        match self.values {
-            Target::Probs(t) => Of::<F, LnProbs, Probs>::sum_chunk(backend, t, t),
-            Target::LogProbs(t) => Of::<F, LnProbs, LnProbs>::sum_chunk(backend, t, t),
-        }
+        of_single!(self, F, sum_chunk())
     }
 }

@@ -251,6 +251,13 @@ impl TargetForm for LnProbs {
     }
 }
 
+/// `value`, or 0 where there is no weight: whatever stands on the other side takes no part.
+#[inline(always)]
+pub(crate) fn or_nothing<A: Arithmetic>(a: A, weight: A::Vec, value: A::Vec) -> A::Vec {
+    let zero = a.splat(A::Elem::ZERO);
+    a.select(a.equal(weight, zero), zero, value)
+}
+
 #[inline(always)]
 fn negative<A: Arithmetic>(a: A, v: A::Vec) -> A::Vec {
     a.sub(a.splat(A::Elem::ZERO), v)
@@ -312,8 +319,7 @@ impl<T: Float, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R
         let value = F::value::<A, I, R, ANY>(a, x, t, g);
         if ANY {
             // Without target probability an element takes no part.
-            let zero = a.splat(T::ZERO);
-            a.select(a.equal(R::p::<A, ANY>(a, t), zero), zero, value)
+            or_nothing(a, R::p::<A, ANY>(a, t), value)
         } else {
             value
         }

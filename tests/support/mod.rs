@@ -2,7 +2,7 @@
 //! that is the same on every machine.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
-use core::fmt::Debug;
+use core::fmt::{Debug, Display};
 
 use kldiv::{Element, Input, Isa, KlDiv, Target, accuracy, reference};
 
@@ -315,4 +315,24 @@ fn probs_f64(seed: u64, n: usize, decades: u32) -> Vec<f64> {
 /// Takes the first `n` numbers of `values`, again from the start when they run out.
 pub(crate) fn cycled<R: Real>(values: &[R], n: usize) -> Vec<R> {
     values.iter().copied().cycle().take(n).collect()
+}
+
+/// Holds named results to the bits of others.
+pub(crate) fn assert_same<R: Real, N: Display>(
+    context: &dyn Debug,
+    got: &[(N, Vec<R>)],
+    expected: &[(N, Vec<R>)],
+) {
+    assert_eq!(got.len(), expected.len());
+    for ((what, got), (_, expected)) in got.iter().zip(expected) {
+        for (i, (&got, &expected)) in got.iter().zip(expected).enumerate() {
+            assert!(
+                same(got, expected),
+                "{} {context:?}: {what}[{i}] is {got:?} ({:x}), should be {expected:?} ({:x})",
+                R::NAME,
+                got.bits(),
+                expected.bits()
+            );
+        }
+    }
 }

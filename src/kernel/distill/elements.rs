@@ -5,9 +5,10 @@
 //! `φ(d) = e^d − 1 − d`: terms that are never negative and do not cancel, however close the two
 //! distributions are. For larger `d` the parts of `φ` are at hand, `p·e^d = q`.
 
-use super::statistics::{Logits, or_nothing};
+use super::statistics::Logits;
 use super::tile::{any_group, store_group, tile_length, whole_group};
 use super::totals;
+use crate::kernel::or_nothing;
 use crate::lanes::{Arithmetic, Float, Lanes, Two};
 use crate::math::{exp, ln};
 use crate::sum::{Compensated, GROUP};

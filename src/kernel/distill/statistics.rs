@@ -9,6 +9,7 @@
 
 use super::tile::{any_group, tile_length, whole_group};
 use crate::kernel::distill::exp_of;
+use crate::kernel::or_nothing;
 use crate::kernel::softmax::largest;
 use crate::lanes::{Arithmetic, Float, Lanes};
 use crate::math::{exp, ln_minus};
@@ -82,8 +83,14 @@ pub(super) trait Companion<T: Float>: Copy {
     /// A number without mass.
     const FILL: T;
 
+    /// Whether the logits' masses are the weights.
+    const LOGITS_WEIGH: bool = false;
+
     /// Its logits, if it has any.
-    fn logits(&mut self) -> Option<&mut Logits<T>>;
+    #[inline(always)]
+    fn logits(&mut self) -> Option<&mut Logits<T>> {
+        None
+    }
 
     /// Whether these can be given to `values::<_, false>`.
     fn usual<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool;
@@ -103,9 +110,6 @@ pub(super) trait Companion<T: Float>: Copy {
         mass: A::Vec,
         t: A::Vec,
     ) -> (A::Vec, A::Vec);
-
-    /// Whether the logits' masses are the weights.
-    const LOGITS_WEIGH: bool;
 }
 
 /// Other logits; the first ones' masses weigh `exponent − exponent of these`.
@@ -149,12 +153,7 @@ pub(super) struct Probs;
 
 impl<T: Float> Companion<T> for Probs {
     const FILL: T = T::ZERO;
-    const LOGITS_WEIGH: bool = false;
 
-    #[inline(always)]
-    fn logits(&mut self) -> Option<&mut Logits<T>> {
-        None
-    }
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool {
         l.all_positive_normal(t)
@@ -186,12 +185,7 @@ pub(super) struct Nothing;
 
 impl<T: Float> Companion<T> for Nothing {
     const FILL: T = T::ZERO;
-    const LOGITS_WEIGH: bool = false;
 
-    #[inline(always)]
-    fn logits(&mut self) -> Option<&mut Logits<T>> {
-        None
-    }
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, _: L, _: [L::Vec; GROUP]) -> bool {
         true
@@ -214,13 +208,6 @@ impl<T: Float> Companion<T> for Nothing {
     ) -> (A::Vec, A::Vec) {
         (a.splat(T::ZERO), a.splat(T::ZERO))
     }
-}
-
-/// `value`, or 0 where there is no weight: whatever stands on the other side takes no part.
-#[inline(always)]
-pub(super) fn or_nothing<A: Arithmetic>(a: A, weight: A::Vec, value: A::Vec) -> A::Vec {
-    let zero = a.splat(A::Elem::ZERO);
-    a.select(a.equal(weight, zero), zero, value)
 }
 
 /// A row's sums, relative to the references.
