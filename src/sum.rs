@@ -223,7 +223,13 @@ fn by_register<L: Lanes, F: Formula<L::Elem>>(
             index += 1;
         }
         if index >= groups {
-            return fold(l, bank);
+            // Registers without a term add nothing. A loop over the others is smaller than the
+            // whole tree written out, which is faster.
+            if L::VARIANTS {
+                return fold(l, bank);
+            }
+            let filled = groups.min(registers).next_power_of_two();
+            return fold(l, bank.get_mut(..filled).unwrap_or_default());
         }
         // Any other group, one register at a time.
         let start = first_of_group(index, registers);
@@ -355,10 +361,7 @@ fn by_lane<L: Lanes, F: Formula<L::Elem>>(
 ) -> Compensated<L::Elem> {
     let (x, _) = l.split_slice(x);
     let (t, _) = l.split_slice(t);
-    let mut top = virtual_lanes::<L::Elem>() / 2;
-    while t.len() <= top && top > 0 {
-        top /= 2;
-    }
+    let top = virtual_lanes::<L::Elem>().min(t.len()).next_power_of_two() / 2;
     // Left branches of the tree that wait for their right ones.
     let mut waiting = [Compensated::zero(l); DEPTH];
     let mut depth = 0;
@@ -406,7 +409,10 @@ fn sum_lane<L: Lanes, F: Formula<L::Elem>>(
         all = all.add(l, terms);
         at += GROUP * lanes;
     }
-    // The last ones, fewer than four: not worth a copy of the formula for usual ones.
+    if at >= t.len() {
+        return all;
+    }
+    // The last ones, at most three: not worth a copy of the formula for usual ones.
     let mut terms = [zero; GROUP];
     for term in &mut terms {
         let (Some(&x), Some(&t)) = (x.get(at), t.get(at)) else {

@@ -57,7 +57,7 @@ pub(crate) fn register_value<L: Lanes, F: Formula<L::Elem>>(
     t: L::Vec,
     g: L::Vec,
 ) -> L::Vec {
-    if (variants::<L, F>() || L::COUNT == 1) && formula.usual(l, [x; GROUP], [t; GROUP]) {
+    if (variants::<L, F>() || L::COUNT == 1) && formula.usual(l, [x, x, x, x], [t, t, t, t]) {
         formula.value::<L, false>(l, x, t, g)
     } else {
         any_value(l, formula, x, t, g)
