@@ -82,6 +82,8 @@ pub trait Lanes: Arithmetic {
     fn store(self, v: Self::Vec) -> Self::Raw;
     /// Fewer than `COUNT` elements; the lanes beyond them hold `fill`.
     fn load_tail(self, part: &[Self::Elem], fill: Self::Elem) -> Self::Vec;
+    /// `v` in the first `count` lanes, `fill` in the others.
+    fn first_lanes(self, count: usize, v: Self::Vec, fill: Self::Elem) -> Self::Vec;
     /// The first `part.len()` lanes; fewer than `COUNT`.
     fn store_tail(self, part: &mut [Self::Elem], v: Self::Vec);
     /// The element in lane 0.

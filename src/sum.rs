@@ -86,9 +86,8 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     mut t: &[L::Elem],
 ) -> L::Elem {
     if variants::<L, F>() && t.len() <= L::COUNT {
-        let zero = l.splat(L::Elem::ZERO);
         let sum = sum_register(l, formula, x, t);
-        return fold_register(l, Compensated { sum, lost: zero }).value();
+        return merge_lanes(l, Compensated { sum, ..Compensated::zero(l) }).first(l).value();
     }
     if variants::<L, F>() && t.len() <= virtual_lanes::<L::Elem>() {
         return sum_short(l, formula, x, t).value();
@@ -281,9 +280,17 @@ fn load<L: Lanes>(l: L, group: &[L::Raw]) -> [L::Vec; GROUP] {
     ]
 }
 
+/// The sum of a register's lanes in each of them, if it is finite.
+#[inline(always)]
+pub(crate) fn sum_lanes<L: Lanes>(l: L, terms: L::Vec) -> L::Vec {
+    let Compensated { sum, lost } =
+        merge_lanes(l, Compensated { sum: terms, ..Compensated::zero(l) });
+    l.add(sum, lost)
+}
+
 /// The only register of a slice; `fill` in the lanes without an element.
 #[inline(always)]
-fn only<L: Lanes>(l: L, slice: &[L::Elem], fill: L::Elem) -> L::Vec {
+pub(crate) fn only<L: Lanes>(l: L, slice: &[L::Elem], fill: L::Elem) -> L::Vec {
     let (whole, tail) = l.split_slice(slice);
     match whole.first() {
         Some(&raw) => l.load(raw),
@@ -332,19 +339,19 @@ pub(crate) fn fold<L: Lanes>(l: L, mut bank: &mut [Compensated<L::Vec>]) -> Comp
         }
         bank = lower;
     }
-    fold_register(l, bank.first().copied().unwrap_or(Compensated::zero(l)))
+    merge_lanes(l, bank.first().copied().unwrap_or(Compensated::zero(l))).first(l)
 }
 
-/// Merges the lanes of a register.
+/// Merges the lanes of a register, each time with the other half of them: all hold the result.
 #[inline(always)]
-fn fold_register<L: Lanes>(l: L, mut all: Compensated<L::Vec>) -> Compensated<L::Elem> {
+fn merge_lanes<L: Lanes>(l: L, mut all: Compensated<L::Vec>) -> Compensated<L::Vec> {
     let mut by = L::COUNT / 2;
     while by > 0 {
         let rotated = Compensated { sum: l.rotate(all.sum, by), lost: l.rotate(all.lost, by) };
         all = all.merge(l, rotated);
         by /= 2;
     }
-    all.first(l)
+    all
 }
 
 /// [`sum_chunk`] for single elements: lane by lane, each in registers from its first term to its

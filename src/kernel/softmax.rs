@@ -1,13 +1,13 @@
 //! Rows of logits to probabilities or their logarithms.
 //!
 //! Each row is read three times, while it is in cache: for its maximum, for the sum of the
-//! exponentials below it, and for the result.
+//! exponentials below it, and for the result. What fits a register stays there.
 
 use super::map::map;
 use super::{Formula, Kernel};
 use crate::lanes::{Arithmetic, Float, Lanes};
 use crate::math::{exp, ln};
-use crate::sum::{GROUP, sum};
+use crate::sum::{GROUP, only, sum, sum_lanes};
 
 /// Log-probabilities of rows of `classes > 0` logits.
 pub(crate) struct LogSoftmax<'a, T> {
@@ -26,6 +26,11 @@ impl<T: Float> Kernel<T> for LogSoftmax<'_, T> {
             (logits.split_off(..classes), out.split_off_mut(..classes))
             && !out.is_empty()
         {
+            if L::VARIANTS && row.len() <= L::COUNT {
+                let Register { below, mass, .. } = Register::of(l, row);
+                store_only(l, out, l.sub(below, ln_of(l, mass)));
+                continue;
+            }
             let largest = largest(l, row);
             let mass = sum(l, Exp { largest }, row, row);
             let ln_mass = l.first(ln::<L, true>(l, l.splat(mass)));
@@ -51,10 +56,61 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
             (logits.split_off(..classes), out.split_off_mut(..classes))
             && !out.is_empty()
         {
+            if L::VARIANTS && row.len() <= L::COUNT {
+                let Register { above_zero, mass, .. } = Register::of(l, row);
+                store_only(l, out, l.div(above_zero, mass));
+                continue;
+            }
             let largest = largest(l, row);
             let mass = sum(l, Exp { largest }, row, row);
             map(l, Share { largest, mass }, row, row, T::ZERO, &[], out);
         }
+    }
+}
+
+/// A row of no more elements than a register holds.
+struct Register<L: Lanes> {
+    /// `t − largest`.
+    below: L::Vec,
+    /// `e^(t − largest)`.
+    above_zero: L::Vec,
+    /// Their sum, in every lane.
+    mass: L::Vec,
+}
+
+impl<L: Lanes> Register<L> {
+    #[inline(always)]
+    fn of(l: L, row: &[L::Elem]) -> Self {
+        let t = only(l, row, L::Elem::NEG_INFINITY);
+        let largest = largest_lane(l, t);
+        let below = l.sub(l.first_lanes(row.len(), t, l.first(largest)), largest);
+        let above_zero = if l.all_usual_exponents([below, below, below, below]) {
+            exp::<L, false>(l, below)
+        } else {
+            exp::<L, true>(l, below)
+        };
+        let mass = sum_lanes(l, l.first_lanes(row.len(), above_zero, L::Elem::ZERO));
+        Register { below, above_zero, mass }
+    }
+}
+
+/// To the only register of a slice.
+#[inline(always)]
+fn store_only<L: Lanes>(l: L, out: &mut [L::Elem], v: L::Vec) {
+    let (whole, tail) = l.split_slice_mut(out);
+    match whole.first_mut() {
+        Some(raw) => *raw = l.store(v),
+        None => l.store_tail(tail, v),
+    }
+}
+
+/// The logarithm of what is the same in all lanes.
+#[inline(always)]
+fn ln_of<L: Lanes>(l: L, mass: L::Vec) -> L::Vec {
+    if l.first(mass).is_positive_normal() {
+        ln::<L, false>(l, mass)
+    } else {
+        ln::<L, true>(l, mass)
     }
 }
 
@@ -174,13 +230,18 @@ pub(super) fn largest<L: Lanes>(l: L, row: &[L::Elem]) -> L::Elem {
     if !tail.is_empty() {
         b = larger(l, b, l.load_tail(tail, lowest));
     }
-    let mut all = larger(l, larger(l, a, b), larger(l, c, d));
+    l.first(largest_lane(l, larger(l, larger(l, a, b), larger(l, c, d))))
+}
+
+/// The largest element of a register, +0 where zeros are, in every lane.
+#[inline(always)]
+fn largest_lane<L: Lanes>(l: L, mut all: L::Vec) -> L::Vec {
     let mut by = L::COUNT / 2;
     while by > 0 {
         all = larger(l, all, l.rotate(all, by));
         by /= 2;
     }
-    l.first(all) + L::Elem::ZERO
+    l.add(all, l.splat(L::Elem::ZERO))
 }
 
 /// The larger; `a` where unordered.

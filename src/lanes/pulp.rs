@@ -247,14 +247,14 @@ macro_rules! same_but_for_names {
             fn load_tail(self, part: &[$elem], fill: $elem) -> S::$vec {
                 // Pulp fills with +0.
                 let loaded = self.0.$partial_load(part);
+                if fill.to_bits() == 0 { loaded } else { self.first_lanes(part.len(), loaded, fill) }
+            }
+            #[inline(always)]
+            fn first_lanes(self, count: usize, v: S::$vec, fill: $elem) -> S::$vec {
+                let fill = self.0.$splat(fill);
                 let (numbers, _) = S::$as_simd(&$lane_numbers);
-                match numbers.first() {
-                    Some(&numbers) if fill.to_bits() != 0 => {
-                        let here = self.0.$less(numbers, self.0.$splat(part.len() as $elem));
-                        self.select(here, loaded, self.0.$splat(fill))
-                    }
-                    _ => loaded,
-                }
+                let numbers = numbers.first().copied().unwrap_or(fill);
+                self.select(self.0.$less(numbers, self.0.$splat(count as $elem)), v, fill)
             }
             #[inline(always)]
             fn store_tail(self, part: &mut [$elem], v: S::$vec) {

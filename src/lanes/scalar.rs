@@ -91,6 +91,10 @@ impl<T: Float> Lanes for Scalar<T> {
         fill
     }
     #[inline(always)]
+    fn first_lanes(self, count: usize, v: T, fill: T) -> T {
+        if count > 0 { v } else { fill }
+    }
+    #[inline(always)]
     fn store_tail(self, _: &mut [T], _: T) {}
     #[inline(always)]
     fn first(self, v: T) -> T {

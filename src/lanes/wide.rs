@@ -114,6 +114,14 @@ macro_rules! same_but_for_type {
                 <$vec>::new(raw)
             }
             #[inline(always)]
+            fn first_lanes(self, count: usize, v: $vec, fill: $elem) -> $vec {
+                let mut lanes = [fill; { size_of::<$vec>() / size_of::<$elem>() }];
+                for (lane, x) in lanes.iter_mut().zip(v.to_array()).take(count) {
+                    *lane = x;
+                }
+                <$vec>::new(lanes)
+            }
+            #[inline(always)]
             fn store_tail(self, part: &mut [$elem], v: $vec) {
                 for (x, lane) in part.iter_mut().zip(v.to_array()) {
                     *x = lane;
