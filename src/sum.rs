@@ -26,6 +26,9 @@ pub(crate) const GROUP: usize = 4;
 /// several places are faster than one: at the end of a page the hardware's prefetch starts anew.
 const ABREAST: usize = 4;
 
+/// Whether code and stack are scarce: microcontrollers and WebAssembly.
+const SMALL: bool = cfg!(any(target_pointer_width = "16", target_pointer_width = "32"));
+
 /// A sum and what rounding took from it.
 #[derive(Clone, Copy, Debug)]
 pub struct Compensated<V> {
@@ -182,8 +185,7 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     t: &[L::Elem],
 ) -> Compensated<L::Elem> {
     // On a microcontroller a bank of all lanes is dear; in a large cache single lanes are far apart.
-    let small = cfg!(any(target_pointer_width = "16", target_pointer_width = "32"));
-    if L::COUNT == 1 && small { by_lane(l, formula, x, t) } else { by_register(l, formula, x, t) }
+    if L::COUNT == 1 && SMALL { by_lane(l, formula, x, t) } else { by_register(l, formula, x, t) }
 }
 
 /// [`sum_chunk`] for registers, which share out the virtual lanes.
@@ -222,11 +224,11 @@ fn by_register<L: Lanes, F: Formula<L::Elem>>(
             index += 1;
         }
         if index >= groups {
-            // Registers without a term add nothing. A loop over the others is smaller than the
-            // whole tree written out, which is faster.
-            if L::VARIANTS {
+            if !SMALL {
                 return fold(l, bank);
             }
+            // Registers without a term add nothing, and a loop over the others takes less code
+            // than the whole tree.
             let filled = groups.min(registers).next_power_of_two();
             return fold(l, bank.get_mut(..filled).unwrap_or_default());
         }
