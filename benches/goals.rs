@@ -54,7 +54,7 @@ fn sums_in_cache(rounds: usize) {
     race.run(&format!("sum of {CACHED}"));
     race.ratio("sse2", "scalar", Some(2.5));
     race.ratio("avx2", "scalar", Some(6.0));
-    race.ratio("avx512", "avx2", None);
+    race.ratio("avx512", "avx2", Some(1.6));
     race.ratio("neon", "scalar", None);
     race.ratio("log-target", &Isa::best().to_string(), Some(1.0));
 }

@@ -5,25 +5,13 @@
 mod support;
 
 use kldiv::{DistillLoss, Divergence, Isa, Rows, Teacher, Upstream, reference};
-use libfuzzer_sys::fuzz_target;
-use support::{Float, assert_close, assert_same, numbers};
+use support::{Float, assert_close, assert_same, fuzz_numbers, logits};
 
-fuzz_target!(|data: &[u8]| {
-    let Some((&head, bytes)) = data.split_first_chunk() else {
-        return;
-    };
-    if head[0] & 1 == 0 {
-        check::<f32>(head, &numbers(bytes));
-    } else {
-        check::<f64>(head, &numbers(bytes));
-    }
-});
+fuzz_numbers!(check);
 
-/// `head` chooses, `values` are any bit patterns, or all of them within -20..20.
-fn check<T: Float>(head: [u8; 3], values: &[T]) {
+fn check<T: Float>(head: [u8; 3], bytes: &[u8]) {
     let tame = head[0] & 2 != 0;
-    let within = |&x: &T| T::nearest(40.0 * x.fraction().into() - 20.0);
-    let values: Vec<T> = if tame { values.iter().map(within).collect() } else { values.to_vec() };
+    let values = logits::<T>(tame, bytes);
     let classes = 1 + usize::from(head[1]);
     let half = values.len() / 2 / classes * classes;
     let (student, teacher) = (&values[..half], &values[half..][..half]);

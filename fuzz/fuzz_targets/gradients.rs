@@ -5,21 +5,12 @@ mod support;
 
 use kldiv::accuracy::TERM_MAX_U;
 use kldiv::{Isa, KlDiv, Upstream, reference};
-use libfuzzer_sys::fuzz_target;
-use support::{Case, Float, assert_close, assert_refused, assert_same, assert_zero};
+use support::{Case, Float, assert_close, assert_refused, assert_same, assert_zero, fuzz_numbers};
 
-fuzz_target!(|data: &[u8]| {
-    let Some((&head, bytes)) = data.split_first_chunk() else {
-        return;
-    };
-    if head[0] & 1 == 0 {
-        check::<f32>(&Case::new(head, bytes));
-    } else {
-        check::<f64>(&Case::new(head, bytes));
-    }
-});
+fuzz_numbers!(check);
 
-fn check<T: Float>(case: &Case<T>) {
+fn check<T: Float>(head: [u8; 2], bytes: &[u8]) {
+    let case = &Case::<T>::new(head, bytes);
     let scalar = KlDiv::new(case.input(), case.target()).unwrap().on(Isa::Scalar).unwrap();
     wrong_lengths(case, scalar);
     let upstream = case.upstream();

@@ -4,25 +4,12 @@
 mod support;
 
 use kldiv::{Rows, log_softmax, reference, softmax};
-use libfuzzer_sys::fuzz_target;
-use support::{Float, assert_close, assert_refused, numbers};
+use support::{Float, assert_close, assert_refused, fuzz_numbers, logits};
 
-fuzz_target!(|data: &[u8]| {
-    let Some((&head, bytes)) = data.split_first_chunk() else {
-        return;
-    };
-    if head[0] & 1 == 0 {
-        check::<f32>(head, &numbers(bytes));
-    } else {
-        check::<f64>(head, &numbers(bytes));
-    }
-});
+fuzz_numbers!(check);
 
-/// `head` chooses, `values` are any bit patterns, or all of them within -20..20.
-fn check<T: Float>(head: [u8; 2], values: &[T]) {
-    let tame = |&x: &T| T::nearest(40.0 * x.fraction().into() - 20.0);
-    let values: Vec<T> =
-        if head[0] & 2 == 0 { values.to_vec() } else { values.iter().map(tame).collect() };
+fn check<T: Float>(head: [u8; 2], bytes: &[u8]) {
+    let values = logits::<T>(head[0] & 2 != 0, bytes);
     let classes = 1 + usize::from(head[1]);
     let logits = &values[..values.len() / classes * classes];
     against_reference(logits, classes);

@@ -6,6 +6,23 @@ use core::fmt::Debug;
 
 use kldiv::{Element, Input, Isa, Target, Upstream};
 
+/// A fuzz target: the first bytes are the head, whose lowest bit says of what type the other bytes' numbers are.
+macro_rules! fuzz_numbers {
+    ($check:ident) => {
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+            let Some((&head, bytes)) = data.split_first_chunk() else {
+                return;
+            };
+            if head[0] & 1 == 0 {
+                $check::<f32>(head, bytes);
+            } else {
+                $check::<f64>(head, bytes);
+            }
+        });
+    };
+}
+pub(crate) use fuzz_numbers;
+
 /// What the oracle has to know of an element type.
 pub trait Float: Element + Copy + Debug + PartialOrd {
     const BYTES: usize;
@@ -67,8 +84,19 @@ impl Float for f64 {
 }
 
 /// All numbers that fit into `bytes`.
-pub fn numbers<T: Float>(bytes: &[u8]) -> Vec<T> {
+fn numbers<T: Float>(bytes: &[u8]) -> Vec<T> {
     bytes.chunks_exact(T::BYTES).map(T::from_bytes).collect()
+}
+
+/// The numbers whose bit patterns these are, or as many within -20..20.
+pub fn logits<T: Float>(tame: bool, bytes: &[u8]) -> Vec<T> {
+    let mut logits = numbers::<T>(bytes);
+    if tame {
+        for x in &mut logits {
+            *x = T::nearest(40.0 * x.fraction().into() - 20.0);
+        }
+    }
+    logits
 }
 
 /// Two slices of one length, what they mean, and what to do with them.
