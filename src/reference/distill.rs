@@ -1,0 +1,356 @@
+//! Losses between rows, and their gradients.
+
+use core::iter::once;
+
+use super::{in_range, total};
+use crate::{Divergence, Element, Rows, Teacher, Upstream};
+
+/// What a row says of one class: a probability and its logarithm.
+#[derive(Clone, Copy)]
+struct Share {
+    p: f64,
+    ln_p: f64,
+}
+
+/// A row as one distribution.
+#[derive(Clone, Copy)]
+enum Distribution<'a, T> {
+    /// `ln p = (t − largest) / temperature − ln_mass`.
+    Logits {
+        row: &'a [T],
+        temperature: f64,
+        largest: f64,
+        ln_mass: f64,
+    },
+    LogProbs(&'a [T]),
+    Probs(&'a [T]),
+    Class(usize),
+}
+
+impl<'a, T: Element> Distribution<'a, T> {
+    fn of_logits(row: &'a [T], temperature: T) -> Self {
+        let temperature = temperature.into();
+        let logits = row.iter().map(|&logit| -> f64 { logit.into() });
+        let larger = |a: f64, b: f64| if b > a { b } else { a };
+        let largest = logits.clone().fold(f64::NEG_INFINITY, larger);
+        let powers = logits.map(|logit| libm::exp((logit - largest) / temperature));
+        let ln_mass = libm::log1p(total::<f64>(powers.chain(once(-1.0))));
+        Distribution::Logits { row, temperature, largest, ln_mass }
+    }
+
+    fn of_teacher(teacher: Teacher<'a, T>, row: usize, temperature: T) -> Option<Self> {
+        let cut = |rows: Rows<'a, T>| {
+            let start = row.checked_mul(rows.classes())?;
+            rows.values().get(start..)?.get(..rows.classes())
+        };
+        Some(match teacher {
+            Teacher::Logits(rows) => Self::of_logits(cut(rows)?, temperature),
+            Teacher::LogProbs(rows) => Distribution::LogProbs(cut(rows)?),
+            Teacher::Probs(rows) => Distribution::Probs(cut(rows)?),
+            Teacher::Classes(classes) => Distribution::Class(*classes.get(row)? as usize),
+        })
+    }
+
+    /// Logits without a softmax: a NaN or +∞ among them, or nothing but −∞.
+    fn is_undefined(&self) -> bool {
+        matches!(self, Distribution::Logits { ln_mass, .. } if !ln_mass.is_finite())
+    }
+
+    fn is_softmax(&self) -> bool {
+        matches!(self, Distribution::Logits { .. })
+    }
+
+    fn share(&self, class: usize) -> Share {
+        let number = |row: &[T]| row.get(class).map_or(f64::NAN, |&t| t.into());
+        let (p, ln_p) = match *self {
+            Distribution::Logits { row, temperature, largest, ln_mass } => {
+                let ln_p = (number(row) - largest) / temperature - ln_mass;
+                (libm::exp(ln_p), ln_p)
+            }
+            Distribution::LogProbs(row) => (in_range::<T>(libm::exp(number(row))), number(row)),
+            Distribution::Probs(row) => (number(row), libm::log(number(row))),
+            Distribution::Class(index) if index == class => (1.0, 0.0),
+            Distribution::Class(_) => (0.0, f64::NEG_INFINITY),
+        };
+        let underflows = size_of::<T>() == size_of::<f32>() && p as f32 == 0.0;
+        Share { p: if underflows { 0.0 } else { p }, ln_p }
+    }
+}
+
+/// A row of the student and one of the teacher.
+#[derive(Clone, Copy)]
+struct RowPair<'a, T> {
+    student: Distribution<'a, T>,
+    teacher: Distribution<'a, T>,
+    classes: usize,
+}
+
+impl<T: Element> RowPair<'_, T> {
+    fn total(&self, term: impl Fn(Share, Share) -> f64) -> f64 {
+        let of = |class| term(self.student.share(class), self.teacher.share(class));
+        total::<T>((0..self.classes).map(of))
+    }
+
+    fn loss(&self, divergence: Divergence<T>) -> f64 {
+        if self.student.is_undefined() || self.teacher.is_undefined() {
+            return f64::NAN;
+        }
+        let normalised =
+            matches!(self.teacher, Distribution::Class(_)) || self.teacher.is_softmax();
+        match divergence {
+            Divergence::Forward if normalised => self.total(|q, p| convex(p, q)),
+            Divergence::Forward => self.total(|q, p| weighed(p, q)),
+            Divergence::Reverse if normalised => self.total(convex),
+            Divergence::Reverse => self.total(weighed),
+            Divergence::JensenShannon { beta } => {
+                let beta = beta.into();
+                self.total(|q, p| {
+                    beta * convex(p, mixture(p, q, beta))
+                        + (1.0 - beta) * convex(q, mixture(q, p, 1.0 - beta))
+                })
+            }
+        }
+    }
+
+    /// The derivative of the loss by one of the student's logits times the temperature, or by one
+    /// of the teacher's numbers.
+    fn slope(&self, divergence: Divergence<T>, class: usize, by_teacher: bool, center: f64) -> f64 {
+        let (q, p) = (self.student.share(class), self.teacher.share(class));
+        let (own, side, other) =
+            if by_teacher { (p, &self.teacher, q) } else { (q, &self.student, p) };
+        let weighs = match divergence {
+            Divergence::Forward => by_teacher,
+            Divergence::Reverse => !by_teacher,
+            Divergence::JensenShannon { .. } => true,
+        };
+        if !weighs {
+            return match side {
+                // Σ w over the side that weighs: the teacher's sum, or the student's 1.
+                Distribution::Logits { .. } => center * own.p - other.p,
+                Distribution::Probs(_) if other.p == 0.0 => 0.0,
+                Distribution::Probs(_) => -other.p / own.p,
+                _ => -other.p,
+            };
+        }
+        if own.p == 0.0 {
+            return 0.0;
+        }
+        let difference = match divergence {
+            Divergence::JensenShannon { beta } => {
+                let share = if by_teacher { beta.into() } else { 1.0 - beta.into() };
+                share * (own.ln_p - mixture(own, other, share).ln_p)
+            }
+            _ => own.ln_p - other.ln_p,
+        };
+        match side {
+            Distribution::Probs(_) => difference - center,
+            _ => own.p * (difference - center),
+        }
+    }
+
+    /// What [`slope`](Self::slope) has to know of the whole row.
+    fn center(&self, divergence: Divergence<T>, by_teacher: bool) -> f64 {
+        let softmax = !by_teacher || self.teacher.is_softmax();
+        match (divergence, by_teacher) {
+            (Divergence::Forward, false) => self.total(|_, p| p.p),
+            (Divergence::Reverse, true) => 1.0,
+            (Divergence::JensenShannon { .. }, _) if !softmax => 0.0,
+            (Divergence::JensenShannon { beta }, _) => {
+                let share = if by_teacher { beta.into() } else { 1.0 - beta.into() };
+                self.total(|q, p| {
+                    let (own, other) = if by_teacher { (p, q) } else { (q, p) };
+                    share * weighed(own, mixture(own, other, share))
+                })
+            }
+            _ if softmax => self.loss(divergence),
+            _ => -1.0,
+        }
+    }
+}
+
+/// `w (ln w − ln o)`; nothing without weight.
+fn weighed(weight: Share, other: Share) -> f64 {
+    if weight.p == 0.0 { 0.0 } else { weight.p * (weight.ln_p - other.ln_p) }
+}
+
+/// `w (ln w − ln o) + o − w`: never negative, and the same sum where both sum to one.
+fn convex(weight: Share, other: Share) -> f64 {
+    if weight.p == 0.0 { other.p } else { weight.p * phi(other.ln_p - weight.ln_p) }
+}
+
+/// `e^d − 1 − d`.
+fn phi(d: f64) -> f64 {
+    if d.abs() > 0.5 {
+        return libm::expm1(d) - d;
+    }
+    let (mut sum, mut power, mut n) = (0.0, d, 1.0);
+    while n < 20.0 {
+        n += 1.0;
+        power *= d / n;
+        sum += power;
+    }
+    sum
+}
+
+/// `share·own + (1 − share)·other`; its logarithm is taken relative to the first.
+fn mixture(own: Share, other: Share, share: f64) -> Share {
+    let p = share * own.p + (1.0 - share) * other.p;
+    let d = other.ln_p - own.ln_p;
+    let close = own.p > 0.0 && d.abs() < 1.0;
+    let ln_p =
+        if close { own.ln_p + libm::log1p((1.0 - share) * libm::expm1(d)) } else { libm::log(p) };
+    Share { p, ln_p }
+}
+
+/// The divergence of each row of `student` from the same row of `teacher`, as
+/// [`DistillLoss`](crate::DistillLoss) has it: `out[r]` is one of
+///
+/// ```text
+/// Σ p (ln p − ln q)                                             forward
+/// Σ q (ln q − ln p)                                             reverse
+/// beta·Σ p (ln p − ln m) + (1 − beta)·Σ q (ln q − ln m)         Jensen–Shannon
+/// ```
+///
+/// with `q = softmax(student / temperature)`, `m = beta·p + (1 − beta)·q`, and for `p` what the
+/// teacher says: the temperature divides its logits only.
+///
+/// # Shape
+/// One number a row; rows that one of them does not have are not written.
+/// # Special values
+/// As for [`DistillLoss::row_losses`](crate::DistillLoss::row_losses).
+/// # Examples
+/// ```
+/// use kldiv::{Divergence, Rows, Teacher, reference};
+///
+/// // Certain of one of two classes, against a coin.
+/// let (student, teacher) = ([0.0; 2], [1.0, 0.0]);
+/// let (student, teacher) = (Rows::new(&student, 2)?, Rows::new(&teacher, 2)?);
+/// let mut loss = [0.0];
+/// reference::distill(student, Teacher::Probs(teacher), 1.0, Divergence::Forward, &mut loss);
+/// assert!((loss[0] - core::f64::consts::LN_2).abs() < 1e-15);
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+pub fn distill<T: Element>(
+    student: Rows<'_, T>,
+    teacher: Teacher<'_, T>,
+    temperature: T,
+    divergence: Divergence<T>,
+    out: &mut [f64],
+) {
+    for (out, rows) in out.iter_mut().zip(row_pairs(student, teacher, temperature)) {
+        *out = rows.loss(divergence);
+    }
+}
+
+/// The gradient of [`distill`] by the student's logits, `out[i] = g · d loss / d logit`.
+///
+/// With `g` the row's factor and `τ` the temperature: `(g/τ)(P·q − p)` forward, with the teacher's
+/// sum `P`; `(g/τ)·q·((ln q − ln p) − loss)` reverse; for Jensen–Shannon `(g/τ)(s − q·Σs)` with
+/// `s = (1 − beta)·q·(ln q − ln m)`.
+///
+/// # Shape
+/// `out` has the length of the student; [`Upstream::PerRow`] one factor a row. Of
+/// [`Upstream::PerElement`] nothing comes.
+/// # Special values
+/// As for [`DistillLoss::grad_student`](crate::DistillLoss::grad_student).
+/// # Examples
+/// ```
+/// use kldiv::{Divergence, Rows, Teacher, Upstream, reference};
+///
+/// let student = Rows::new(&[0.0; 2], 2)?;
+/// let (teacher, upstream) = (Teacher::Classes(&[1]), Upstream::Uniform(1.0));
+/// let mut grad = [0.0; 2];
+/// let forward = Divergence::Forward;
+/// reference::distill_grad_student(student, teacher, 1.0, forward, upstream, &mut grad);
+/// assert_eq!(grad, [0.5, -0.5]);
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+pub fn distill_grad_student<T: Element>(
+    student: Rows<'_, T>,
+    teacher: Teacher<'_, T>,
+    temperature: T,
+    divergence: Divergence<T>,
+    upstream: Upstream<'_, T>,
+    out: &mut [f64],
+) {
+    distill_gradient((student, teacher, temperature), divergence, upstream, false, out);
+}
+
+/// The gradient of [`distill`] by the teacher's numbers; [`Teacher::Classes`] has none.
+///
+/// By logits it is that of the student with the roles exchanged. With `w` and `o` the two
+/// probabilities, `m` their mixture: by log-probabilities `p·(ln p − ln q + 1)` forward, `−q`
+/// reverse, `beta·p·(ln p − ln m)` for Jensen–Shannon; by probabilities each of these over `p`.
+///
+/// # Shape
+/// As for [`distill_grad_student`].
+/// # Special values
+/// As for [`DistillLoss::grad_teacher`](crate::DistillLoss::grad_teacher).
+/// # Examples
+/// ```
+/// use kldiv::{Divergence, Rows, Teacher, Upstream, reference};
+///
+/// let teacher = Teacher::Probs(Rows::new(&[0.5, 0.5], 2)?);
+/// let (student, upstream) = (Rows::new(&[0.0; 2], 2)?, Upstream::Uniform(1.0));
+/// let mut grad = [0.0; 2];
+/// let forward = Divergence::Forward;
+/// reference::distill_grad_teacher(student, teacher, 1.0, forward, upstream, &mut grad);
+/// assert_eq!(grad, [1.0, 1.0]);
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+pub fn distill_grad_teacher<T: Element>(
+    student: Rows<'_, T>,
+    teacher: Teacher<'_, T>,
+    temperature: T,
+    divergence: Divergence<T>,
+    upstream: Upstream<'_, T>,
+    out: &mut [f64],
+) {
+    if !matches!(teacher, Teacher::Classes(_)) {
+        distill_gradient((student, teacher, temperature), divergence, upstream, true, out);
+    }
+}
+
+fn distill_gradient<T: Element>(
+    (student, teacher, temperature): (Rows<'_, T>, Teacher<'_, T>, T),
+    divergence: Divergence<T>,
+    upstream: Upstream<'_, T>,
+    by_teacher: bool,
+    out: &mut [f64],
+) {
+    let rows = row_pairs(student, teacher, temperature);
+    for (row, (out, pair)) in out.chunks_mut(student.classes()).zip(rows).enumerate() {
+        let factor = match upstream {
+            Upstream::Uniform(factor) => factor.into(),
+            Upstream::PerRow(factors) => match factors.get(row) {
+                Some(&factor) => factor.into(),
+                None => return,
+            },
+            Upstream::PerElement(_) => return,
+        };
+        let by_logits = !by_teacher || pair.teacher.is_softmax();
+        let factor = if by_logits { factor / temperature.into() } else { factor };
+        let undefined = pair.student.is_undefined() || pair.teacher.is_undefined();
+        let center = pair.center(divergence, by_teacher);
+        for (class, out) in out.iter_mut().enumerate() {
+            *out = if undefined {
+                f64::NAN
+            } else {
+                factor * pair.slope(divergence, class, by_teacher, center)
+            };
+        }
+    }
+}
+
+fn row_pairs<'a, T: Element>(
+    student: Rows<'a, T>,
+    teacher: Teacher<'a, T>,
+    temperature: T,
+) -> impl Iterator<Item = RowPair<'a, T>> {
+    let classes = student.classes();
+    student.values().chunks_exact(classes).enumerate().map_while(move |(row, logits)| {
+        let student = Distribution::of_logits(logits, temperature);
+        let teacher = Distribution::of_teacher(teacher, row, temperature)?;
+        Some(RowPair { student, teacher, classes })
+    })
+}
