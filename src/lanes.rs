@@ -33,6 +33,8 @@ pub trait Arithmetic: Copy {
     type Vec: Copy;
     /// One truth value a lane.
     type Mask: Copy;
+    /// Lanes of a register.
+    const COUNT: usize;
 
     /// `x` in every lane.
     fn splat(self, x: Self::Elem) -> Self::Vec;
@@ -56,6 +58,8 @@ pub trait Arithmetic: Copy {
     /// For positive normal `x` the `m` in [0.6875, 1.375) and `e` with `x = m·2^e`; the second
     /// result is `e` times [`LnConstants::EXPONENT_UNIT`].
     fn split(self, x: Self::Vec) -> (Self::Vec, Self::Vec);
+    /// Lane `i` of the result is lane `(i + by) mod COUNT`, for a `v` whose period is `2·by`.
+    fn rotate(self, v: Self::Vec, by: usize) -> Self::Vec;
 }
 
 /// Arithmetic on a register, and how it gets there.
@@ -64,8 +68,6 @@ pub trait Lanes: Arithmetic {
     type Raw: Copy;
     /// `L / COUNT` of anything: what it takes to hold one thing for each virtual lane.
     type Bank<X: Copy>: Copy + AsMut<[X]>;
-    /// Elements of a register.
-    const COUNT: usize;
     /// Whether kernels have code of their own for short and for long slices, and for unusual
     /// elements wherever they occur: speed for size.
     const VARIANTS: bool;
@@ -82,14 +84,12 @@ pub trait Lanes: Arithmetic {
     fn store(self, v: Self::Vec) -> Self::Raw;
     /// Fewer than `COUNT` elements; the lanes beyond them hold `fill`.
     fn load_tail(self, part: &[Self::Elem], fill: Self::Elem) -> Self::Vec;
-    /// `v` in the first `count` lanes, `fill` in the others.
-    fn first_lanes(self, count: usize, v: Self::Vec, fill: Self::Elem) -> Self::Vec;
+    /// True in the first `count` lanes.
+    fn first_lanes(self, count: usize) -> Self::Mask;
     /// The first `part.len()` lanes; fewer than `COUNT`.
     fn store_tail(self, part: &mut [Self::Elem], v: Self::Vec);
     /// The element in lane 0.
     fn first(self, v: Self::Vec) -> Self::Elem;
-    /// Lane `i` of the result is lane `(i + by) mod COUNT`, for a `v` whose period is `2·by`.
-    fn rotate(self, v: Self::Vec, by: usize) -> Self::Vec;
     /// Whether all elements are positive, normal and finite.
     fn all_positive_normal(self, group: [Self::Vec; 4]) -> bool;
     /// Whether all absolute values are below [`ExpConstants::USUAL`]; false for a NaN.
@@ -118,6 +118,7 @@ impl<L: Arithmetic> Arithmetic for Two<L> {
     type Elem = L::Elem;
     type Vec = [L::Vec; 2];
     type Mask = [L::Mask; 2];
+    const COUNT: usize = L::COUNT;
 
     twice! {
         add(a: Vec, b: Vec) -> Vec;
@@ -144,6 +145,10 @@ impl<L: Arithmetic> Arithmetic for Two<L> {
         let (m0, e0) = self.0.split(a);
         let (m1, e1) = self.0.split(b);
         ([m0, m1], [e0, e1])
+    }
+    #[inline(always)]
+    fn rotate(self, [a, b]: [L::Vec; 2], by: usize) -> [L::Vec; 2] {
+        [self.0.rotate(a, by), self.0.rotate(b, by)]
     }
 }
 

@@ -284,10 +284,10 @@ fn load<L: Lanes>(l: L, group: &[L::Raw]) -> [L::Vec; GROUP] {
 
 /// The sum of a register's lanes in each of them, if it is finite.
 #[inline(always)]
-pub(crate) fn sum_lanes<L: Lanes>(l: L, terms: L::Vec) -> L::Vec {
+pub(crate) fn sum_lanes<A: Arithmetic>(a: A, terms: A::Vec) -> A::Vec {
     let Compensated { sum, lost } =
-        merge_lanes(l, Compensated { sum: terms, ..Compensated::zero(l) });
-    l.add(sum, lost)
+        merge_lanes(a, Compensated { sum: terms, ..Compensated::zero(a) });
+    a.add(sum, lost)
 }
 
 /// The only register of a slice; `fill` in the lanes without an element.
@@ -346,11 +346,11 @@ pub(crate) fn fold<L: Lanes>(l: L, mut bank: &mut [Compensated<L::Vec>]) -> Comp
 
 /// Merges the lanes of a register, each time with the other half of them: all hold the result.
 #[inline(always)]
-fn merge_lanes<L: Lanes>(l: L, mut all: Compensated<L::Vec>) -> Compensated<L::Vec> {
-    let mut by = L::COUNT / 2;
+fn merge_lanes<A: Arithmetic>(a: A, mut all: Compensated<A::Vec>) -> Compensated<A::Vec> {
+    let mut by = A::COUNT / 2;
     while by > 0 {
-        let rotated = Compensated { sum: l.rotate(all.sum, by), lost: l.rotate(all.lost, by) };
-        all = all.merge(l, rotated);
+        let rotated = Compensated { sum: a.rotate(all.sum, by), lost: a.rotate(all.lost, by) };
+        all = all.merge(a, rotated);
         by /= 2;
     }
     all

@@ -5,7 +5,7 @@
 
 mod support;
 
-use kldiv::{Isa, KlDiv, Upstream};
+use kldiv::{Isa, KlDiv, Rows, Upstream, log_softmax, softmax};
 use support::{ALL_FORMS, Forms, Real, assert_same, cycled, isas, raw, same, specials, wide};
 
 /// Where terms meet in one lane again: `L` of the documented order of summation.
@@ -283,6 +283,47 @@ fn compare_rows<R: Real>() {
 fn a_row_is_summed_as_if_it_were_alone() {
     compare_rows::<f32>();
     compare_rows::<f64>();
+}
+
+/// `log_softmax` and `softmax` of rows.
+fn shares<R: Real>(logits: &[R], classes: usize) -> [Answer<R>; 2] {
+    let rows = Rows::new(logits, classes).expect("whole rows");
+    let mut logarithms = vec![R::of(0.0); logits.len()];
+    let mut shares = logarithms.clone();
+    log_softmax(rows, &mut logarithms).expect("equal lengths");
+    softmax(rows, &mut shares).expect("equal lengths");
+    [("log_softmax".to_owned(), logarithms), ("softmax".to_owned(), shares)]
+}
+
+/// Rows of every length that has code of its own, beside others and alone, and followed by classes
+/// that are impossible, which makes them long.
+fn compare_softmax_rows<R: Real>() {
+    const ROWS: usize = 9;
+    let specials = specials::<R>();
+    for classes in 1..=40 {
+        let mut logits = raw::<R>(1, ROWS * classes, 20.0);
+        for (i, &special) in cycled(&specials, 4 * specials.len()).iter().enumerate() {
+            logits[(2 + 3 * (i % 3)) * classes + i / 3 % classes] = special;
+            let together = shares(&logits, classes);
+            for row in 0..ROWS {
+                let range = row * classes..(row + 1) * classes;
+                let here = together.clone().map(|(what, all)| (what, all[range.clone()].to_vec()));
+                let alone = shares(&logits[range.clone()], classes);
+                assert_same(&(classes, i, row, "alone"), &alone, &here);
+                let mut longer = logits[range].to_vec();
+                longer.resize(classes + 64, R::of(f64::NEG_INFINITY));
+                let longer = shares(&longer, classes + 64)
+                    .map(|(what, all)| (what, all[..classes].to_vec()));
+                assert_same(&(classes, i, row, "longer"), &longer, &here);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_of_logits_has_the_shares_that_it_has_alone() {
+    compare_softmax_rows::<f32>();
+    compare_softmax_rows::<f64>();
 }
 
 /// A check that cannot fail is a defect: the bits of these sums do depend on the order of summation.

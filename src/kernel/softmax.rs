@@ -1,11 +1,11 @@
 //! Rows of logits to probabilities or their logarithms.
 //!
 //! Each row is read three times, while it is in cache: for its maximum, for the sum of the
-//! exponentials below it, and for the result. What fits a register stays there.
+//! exponentials below it, and for the result. A row that fits a register is read once.
 
 use super::map::map;
 use super::{Formula, Kernel};
-use crate::lanes::{Arithmetic, Float, Lanes};
+use crate::lanes::{Arithmetic, Float, Lanes, Two};
 use crate::math::{exp, ln};
 use crate::sum::{GROUP, only, sum, sum_lanes};
 
@@ -22,15 +22,13 @@ impl<T: Float> Kernel<T> for LogSoftmax<'_, T> {
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
         let LogSoftmax { mut logits, classes, mut out } = self;
+        if L::VARIANTS && classes <= L::COUNT {
+            return short_rows::<L, true>(l, logits, classes, out);
+        }
         while let (Some(row), Some(out)) =
             (logits.split_off(..classes), out.split_off_mut(..classes))
             && !out.is_empty()
         {
-            if L::VARIANTS && row.len() <= L::COUNT {
-                let Register { below, mass, .. } = Register::of(l, row);
-                store_only(l, out, l.sub(below, ln_of(l, mass)));
-                continue;
-            }
             let largest = largest(l, row);
             let mass = sum(l, Exp { largest }, row, row);
             let ln_mass = l.first(ln::<L, true>(l, l.splat(mass)));
@@ -52,15 +50,13 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
         let Softmax { mut logits, classes, mut out } = self;
+        if L::VARIANTS && classes <= L::COUNT {
+            return short_rows::<L, false>(l, logits, classes, out);
+        }
         while let (Some(row), Some(out)) =
             (logits.split_off(..classes), out.split_off_mut(..classes))
             && !out.is_empty()
         {
-            if L::VARIANTS && row.len() <= L::COUNT {
-                let Register { above_zero, mass, .. } = Register::of(l, row);
-                store_only(l, out, l.div(above_zero, mass));
-                continue;
-            }
             let largest = largest(l, row);
             let mass = sum(l, Exp { largest }, row, row);
             map(l, Share { largest, mass }, row, row, T::ZERO, &[], out);
@@ -68,49 +64,81 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
     }
 }
 
-/// A row of no more elements than a register holds.
-struct Register<L: Lanes> {
-    /// `t − largest`.
-    below: L::Vec,
-    /// `e^(t − largest)`.
-    above_zero: L::Vec,
-    /// Their sum, in every lane.
-    mass: L::Vec,
-}
-
-impl<L: Lanes> Register<L> {
-    #[inline(always)]
-    fn of(l: L, row: &[L::Elem]) -> Self {
-        let t = only(l, row, L::Elem::NEG_INFINITY);
-        let largest = largest_lane(l, t);
-        let below = l.sub(l.first_lanes(row.len(), t, l.first(largest)), largest);
-        let above_zero = if l.all_usual_exponents([below, below, below, below]) {
-            exp::<L, false>(l, below)
+/// Rows of no more elements than a register holds, four at a time as long as there are four: with
+/// one the processor would mostly wait.
+#[inline(always)]
+fn short_rows<L: Lanes, const LN: bool>(
+    l: L,
+    mut logits: &[L::Elem],
+    classes: usize,
+    mut out: &mut [L::Elem],
+) {
+    let four = Two(Two(l));
+    let present = l.first_lanes(classes);
+    while let (Some(mut rows), Some(mut out)) =
+        (logits.split_off(..4 * classes), out.split_off_mut(..4 * classes))
+    {
+        let t = [
+            [next_row(l, &mut rows, classes), next_row(l, &mut rows, classes)],
+            [next_row(l, &mut rows, classes), next_row(l, &mut rows, classes)],
+        ];
+        let present = [[present; 2]; 2];
+        let below = below(four, t, present);
+        let [[a, b], [c, d]] = below;
+        let [[a, b], [c, d]] = if l.all_usual_exponents([a, b, c, d]) {
+            shares::<_, LN, false>(four, below, present)
         } else {
-            exp::<L, true>(l, below)
+            shares::<_, LN, true>(four, below, present)
         };
-        let mass = sum_lanes(l, l.first_lanes(row.len(), above_zero, L::Elem::ZERO));
-        Register { below, above_zero, mass }
+        for result in [a, b, c, d] {
+            store_next_row(l, &mut out, classes, result);
+        }
+    }
+    while out.len() >= classes {
+        let t = next_row(l, &mut logits, classes);
+        let below = below(l, t, present);
+        let result = if l.all_usual_exponents([below, below, below, below]) {
+            shares::<_, LN, false>(l, below, present)
+        } else {
+            shares::<_, LN, true>(l, below, present)
+        };
+        store_next_row(l, &mut out, classes, result);
     }
 }
 
-/// To the only register of a slice.
+/// `t − largest`, the largest of the present lanes; 0 in the others.
 #[inline(always)]
-fn store_only<L: Lanes>(l: L, out: &mut [L::Elem], v: L::Vec) {
-    let (whole, tail) = l.split_slice_mut(out);
+fn below<A: Arithmetic>(a: A, t: A::Vec, present: A::Mask) -> A::Vec {
+    let largest = largest_lane(a, t);
+    a.sub(a.select(present, t, largest), largest)
+}
+
+/// Each exponential as a share of their sum, or the logarithm of that. The sum of usual ones is at
+/// least the largest, which is 1.
+#[inline(always)]
+fn shares<A: Arithmetic, const LN: bool, const ANY: bool>(
+    a: A,
+    below: A::Vec,
+    present: A::Mask,
+) -> A::Vec {
+    let above_zero = exp::<A, ANY>(a, below);
+    let mass = sum_lanes(a, a.select(present, above_zero, a.splat(A::Elem::ZERO)));
+    if LN { a.sub(below, ln::<A, ANY>(a, mass)) } else { a.div(above_zero, mass) }
+}
+
+/// Takes a row off, −∞ in the lanes without an element.
+#[inline(always)]
+fn next_row<L: Lanes>(l: L, logits: &mut &[L::Elem], classes: usize) -> L::Vec {
+    only(l, logits.split_off(..classes).unwrap_or_default(), L::Elem::NEG_INFINITY)
+}
+
+/// Takes the place of a row off and writes it.
+#[inline(always)]
+fn store_next_row<L: Lanes>(l: L, out: &mut &mut [L::Elem], classes: usize, v: L::Vec) {
+    let (whole, tail) = l.split_slice_mut(out.split_off_mut(..classes).unwrap_or_default());
     match whole.first_mut() {
         Some(raw) => *raw = l.store(v),
         None => l.store_tail(tail, v),
-    }
-}
-
-/// The logarithm of what is the same in all lanes.
-#[inline(always)]
-fn ln_of<L: Lanes>(l: L, mass: L::Vec) -> L::Vec {
-    if l.first(mass).is_positive_normal() {
-        ln::<L, false>(l, mass)
-    } else {
-        ln::<L, true>(l, mass)
     }
 }
 
@@ -235,17 +263,17 @@ pub(super) fn largest<L: Lanes>(l: L, row: &[L::Elem]) -> L::Elem {
 
 /// The largest element of a register, +0 where zeros are, in every lane.
 #[inline(always)]
-fn largest_lane<L: Lanes>(l: L, mut all: L::Vec) -> L::Vec {
-    let mut by = L::COUNT / 2;
+fn largest_lane<A: Arithmetic>(a: A, mut all: A::Vec) -> A::Vec {
+    let mut by = A::COUNT / 2;
     while by > 0 {
-        all = larger(l, all, l.rotate(all, by));
+        all = larger(a, all, a.rotate(all, by));
         by /= 2;
     }
-    l.add(all, l.splat(L::Elem::ZERO))
+    a.add(all, a.splat(A::Elem::ZERO))
 }
 
 /// The larger; `a` where unordered.
 #[inline(always)]
-fn larger<L: Lanes>(l: L, a: L::Vec, b: L::Vec) -> L::Vec {
-    l.select(l.less(a, b), b, a)
+fn larger<A: Arithmetic>(arithmetic: A, a: A::Vec, b: A::Vec) -> A::Vec {
+    arithmetic.select(arithmetic.less(a, b), b, a)
 }

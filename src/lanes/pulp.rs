@@ -180,6 +180,7 @@ macro_rules! same_but_for_names {
             type Elem = $elem;
             type Vec = S::$vec;
             type Mask = S::$mask;
+            const COUNT: usize = S::$count;
 
             #[inline(always)]
             fn splat(self, x: $elem) -> S::$vec {
@@ -214,13 +215,16 @@ macro_rules! same_but_for_names {
                 // Pulp's selection of floats is not always inlined; that of integers is.
                 cast(self.0.$select(mask, cast(yes), cast(no)))
             }
+            #[inline(always)]
+            fn rotate(self, v: S::$vec, by: usize) -> S::$vec {
+                self.0.$rotate(v, by)
+            }
             $($arithmetic)*
         }
 
         impl<S: Token> Lanes for $lanes<S> {
             type Raw = S::$vec;
             type Bank<X: Copy> = S::Bank<X>;
-            const COUNT: usize = S::$count;
             const VARIANTS: bool = true;
 
             #[inline(always)]
@@ -247,14 +251,16 @@ macro_rules! same_but_for_names {
             fn load_tail(self, part: &[$elem], fill: $elem) -> S::$vec {
                 // Pulp fills with +0.
                 let loaded = self.0.$partial_load(part);
-                if fill.to_bits() == 0 { loaded } else { self.first_lanes(part.len(), loaded, fill) }
+                if fill.to_bits() == 0 {
+                    return loaded;
+                }
+                self.select(self.first_lanes(part.len()), loaded, self.0.$splat(fill))
             }
             #[inline(always)]
-            fn first_lanes(self, count: usize, v: S::$vec, fill: $elem) -> S::$vec {
-                let fill = self.0.$splat(fill);
+            fn first_lanes(self, count: usize) -> S::$mask {
+                let count = self.0.$splat(count as $elem);
                 let (numbers, _) = S::$as_simd(&$lane_numbers);
-                let numbers = numbers.first().copied().unwrap_or(fill);
-                self.select(self.0.$less(numbers, self.0.$splat(count as $elem)), v, fill)
+                self.0.$less(numbers.first().copied().unwrap_or(count), count)
             }
             #[inline(always)]
             fn store_tail(self, part: &mut [$elem], v: S::$vec) {
@@ -263,10 +269,6 @@ macro_rules! same_but_for_names {
             #[inline(always)]
             fn first(self, v: S::$vec) -> $elem {
                 pulp::cast_lossy(v)
-            }
-            #[inline(always)]
-            fn rotate(self, v: S::$vec, by: usize) -> S::$vec {
-                self.0.$rotate(v, by)
             }
             $($own)*
         }

@@ -17,6 +17,7 @@ impl<T: Float> Arithmetic for Scalar<T> {
     type Elem = T;
     type Vec = T;
     type Mask = bool;
+    const COUNT: usize = 1;
 
     #[inline(always)]
     fn splat(self, x: T) -> T {
@@ -58,12 +59,15 @@ impl<T: Float> Arithmetic for Scalar<T> {
     fn split(self, x: T) -> (T, T) {
         x.split()
     }
+    #[inline(always)]
+    fn rotate(self, v: T, _: usize) -> T {
+        v
+    }
 }
 
 impl<T: Float> Lanes for Scalar<T> {
     type Raw = T;
     type Bank<X: Copy> = T::Bank<X>;
-    const COUNT: usize = 1;
     const VARIANTS: bool = false;
 
     #[inline(always)]
@@ -91,17 +95,13 @@ impl<T: Float> Lanes for Scalar<T> {
         fill
     }
     #[inline(always)]
-    fn first_lanes(self, count: usize, v: T, fill: T) -> T {
-        if count > 0 { v } else { fill }
+    fn first_lanes(self, count: usize) -> bool {
+        count > 0
     }
     #[inline(always)]
     fn store_tail(self, _: &mut [T], _: T) {}
     #[inline(always)]
     fn first(self, v: T) -> T {
-        v
-    }
-    #[inline(always)]
-    fn rotate(self, v: T, _: usize) -> T {
         v
     }
     #[inline(always)]

@@ -43,6 +43,7 @@ macro_rules! same_but_for_type {
             type Elem = $elem;
             type Vec = $vec;
             type Mask = $vec;
+            const COUNT: usize = size_of::<$vec>() / size_of::<$elem>();
 
             #[inline(always)]
             fn splat(self, x: $elem) -> $vec {
@@ -76,13 +77,21 @@ macro_rules! same_but_for_type {
             fn select(self, mask: $vec, yes: $vec, no: $vec) -> $vec {
                 mask.select(yes, no)
             }
+            #[inline(always)]
+            fn rotate(self, v: $vec, by: usize) -> $vec {
+                let lanes = v.to_array();
+                let mut rotated = lanes;
+                for (i, lane) in rotated.iter_mut().enumerate() {
+                    *lane = lanes[(i + by) % Self::COUNT];
+                }
+                <$vec>::new(rotated)
+            }
             $($own)*
         }
 
         impl Lanes for $lanes {
             type Raw = [$elem; { size_of::<$vec>() / size_of::<$elem>() }];
             type Bank<X: Copy> = [X; BANK];
-            const COUNT: usize = size_of::<$vec>() / size_of::<$elem>();
             const VARIANTS: bool = false;
 
             #[inline(always)]
@@ -114,12 +123,12 @@ macro_rules! same_but_for_type {
                 <$vec>::new(raw)
             }
             #[inline(always)]
-            fn first_lanes(self, count: usize, v: $vec, fill: $elem) -> $vec {
-                let mut lanes = [fill; { size_of::<$vec>() / size_of::<$elem>() }];
-                for (lane, x) in lanes.iter_mut().zip(v.to_array()).take(count) {
-                    *lane = x;
+            fn first_lanes(self, count: usize) -> $vec {
+                let mut numbers = [0.0; { size_of::<$vec>() / size_of::<$elem>() }];
+                for (number, lane) in numbers.iter_mut().zip(0_u8..) {
+                    *number = lane.into();
                 }
-                <$vec>::new(lanes)
+                <$vec>::new(numbers).simd_lt(<$vec>::splat(count as $elem))
             }
             #[inline(always)]
             fn store_tail(self, part: &mut [$elem], v: $vec) {
@@ -130,15 +139,6 @@ macro_rules! same_but_for_type {
             #[inline(always)]
             fn first(self, v: $vec) -> $elem {
                 v.to_array()[0]
-            }
-            #[inline(always)]
-            fn rotate(self, v: $vec, by: usize) -> $vec {
-                let lanes = v.to_array();
-                let mut rotated = lanes;
-                for (i, lane) in rotated.iter_mut().enumerate() {
-                    *lane = lanes[(i + by) % Self::COUNT];
-                }
-                <$vec>::new(rotated)
             }
             #[inline(always)]
             fn all_positive_normal(self, group: [$vec; 4]) -> bool {
