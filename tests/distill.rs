@@ -414,6 +414,22 @@ fn losses_and_gradients_are_those_of_the_reference() {
 
 // --- Small divergences --------------------------------------------------------------------------
 
+/// The rounded log-probabilities of a softmax do not sum to one, and what they miss it by is as large as a small
+/// divergence: they count as normalised, and the loss is that of the logits which they stand for.
+#[test]
+fn rounded_log_probabilities_count_as_normalised() {
+    for kind in [Kind::Forward, Kind::Reverse] {
+        let exact = nearly_equal::<f32>(Form::Logits, 1000, 1e-3).exact_losses(kind)[0];
+        let problem = nearly_equal::<f32>(Form::LogProbs, 1000, 1e-3);
+        let excess = problem.teacher.iter().map(|t| libm::exp(t.to_f64())).sum::<f64>() - 1.0;
+        assert!(excess.abs() > 0.02 * exact, "nothing to see: {excess:e} beside {exact:e}");
+        for isa in isas() {
+            let value = problem.loss(kind, isa).weighted_mean().to_f64();
+            assert!((value / exact - 1.0).abs() < 0.01, "{kind:?} {isa}: {value:e}, not {exact:e}");
+        }
+    }
+}
+
 /// A student that misses its teacher by about `noise`.
 fn nearly_equal<R: Real>(form: Form, classes: usize, noise: f64) -> Problem<R> {
     let teacher: Vec<R> = raw(1, classes, 3.0);

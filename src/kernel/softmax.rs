@@ -22,7 +22,7 @@ impl<T: Float> Kernel<T> for LogSoftmax<'_, T> {
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
         let LogSoftmax { mut logits, classes, mut out } = self;
-        if L::VARIANTS && classes <= L::COUNT {
+        if is_short::<L>(classes) {
             return short_rows::<L, true>(l, logits, classes, out);
         }
         while let (Some(row), Some(out)) =
@@ -31,7 +31,7 @@ impl<T: Float> Kernel<T> for LogSoftmax<'_, T> {
         {
             let largest = largest(l, row);
             let mass = sum(l, Exp { largest }, row, row);
-            let ln_mass = l.first(ln::<L, true>(l, l.splat(mass)));
+            let ln_mass = l.first(ln_of(l, mass));
             map(l, LnShare { largest, ln_mass }, row, row, T::ZERO, &[], out);
         }
     }
@@ -50,7 +50,7 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
         let Softmax { mut logits, classes, mut out } = self;
-        if L::VARIANTS && classes <= L::COUNT {
+        if is_short::<L>(classes) {
             return short_rows::<L, false>(l, logits, classes, out);
         }
         while let (Some(row), Some(out)) =
@@ -62,6 +62,22 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
             map(l, Share { largest, mass }, row, row, T::ZERO, &[], out);
         }
     }
+}
+
+/// The logarithm of a number in every lane.
+#[inline(always)]
+fn ln_of<L: Lanes>(l: L, x: L::Elem) -> L::Vec {
+    if L::VARIANTS && x.is_positive_normal() {
+        ln::<L, false>(l, l.splat(x))
+    } else {
+        ln::<L, true>(l, l.splat(x))
+    }
+}
+
+/// Whether rows fit a register, and registers are large enough for that to be worth code of its own.
+#[inline(always)]
+const fn is_short<L: Lanes>(classes: usize) -> bool {
+    L::VARIANTS && L::COUNT >= 8 && classes <= L::COUNT
 }
 
 /// Rows of no more elements than a register holds, four at a time as long as there are four: with
