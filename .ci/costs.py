@@ -33,6 +33,8 @@ TABLE = [
     ("", "modelled cycles", "m4f-tuned kl_log_target cycles", ""),
     ("Cortex-M4F, kl with all it calls", "bytes of flash", "m4f kl flash", "CMSIS-DSP 828"),
     ("", "bytes of stack", "m4f kl stack", "CMSIS-DSP 40"),
+    ('Cortex-M4F, `opt-level = "s"`, kl with all it calls', "bytes of flash", "m4f-small kl flash", "CMSIS-DSP 828"),
+    ("", "modelled cycles", "m4f-small kl cycles", "CMSIS-DSP 164"),
     ("Cortex-M7, `-Ctarget-cpu=cortex-m7`, kl", "instructions", "m7 kl instructions", "CMSIS-DSP 43"),
     ("Cortex-M4 without FPU, kl", "instructions", "m4 kl instructions", "CMSIS-DSP 1462"),
     ("Cortex-M3, kl", "instructions", "m3 kl instructions", "CMSIS-DSP 1462"),
@@ -43,6 +45,7 @@ TABLE = [
     ("WASM, kl", "operations", "wasm kl operations", ""),
     ("WASM simd128, kl", "operations", "wasm-simd128 kl operations", ""),
     ("WASM module with kl alone", "bytes", "wasm kl bytes", "libm loop 448"),
+    ('WASM module with kl alone, `opt-level = "s"`', "bytes", "wasm-small kl bytes", "libm loop 448"),
     ("WASM simd128 module with kl alone", "bytes", "wasm-simd128 kl bytes", "tfjs 311 KB"),
 ]
 
@@ -61,9 +64,10 @@ def on_board(board, program, plugin):
         yield name, int(stack), int(fields[3]), int(fields[7])
 
 
-def flash(program):
-    run("bash", ".ci/cross/board.sh", "m4f", program)
-    image = TARGET / "firmware/thumbv7em-none-eabihf/release" / program
+def flash(board, program):
+    run("bash", ".ci/cross/board.sh", board, program)
+    folder = {"m4f": "firmware", "m4f-small": "firmware-s"}[board]
+    image = TARGET / folder / "thumbv7em-none-eabihf/release" / program
     text, data, *_ = run("arm-none-eabi-size", str(image)).splitlines()[1].split()
     return int(text) + int(data)
 
@@ -103,18 +107,19 @@ def measure():
     figures = {}
     plugin = TARGET / "insn_count.so"
     run("cc", "-O2", "-shared", "-fPIC", ".ci/cross/insn_count.c", "-o", str(plugin))
-    for board in "m4f", "m4f-tuned", "m7", "m4", "m3", "m0", "rv32", "neon":
+    for board in "m4f", "m4f-tuned", "m4f-small", "m7", "m4", "m3", "m0", "rv32", "neon":
         for kernel, stack, instructions, cycles in on_board(board, "cost", plugin):
             figures[f"{board} {kernel} instructions"] = round(instructions / N, 2)
             if board.startswith("m4f"):
                 figures[f"{board} {kernel} cycles"] = round(cycles / N, 2)
                 figures[f"{board} {kernel} stack"] = stack
-    for kernel in KERNELS:
-        figures[f"m4f {kernel} flash"] = flash(f"size_{kernel}") - flash("size_base")
+    for board in "m4f", "m4f-small":
+        for kernel in KERNELS:
+            figures[f"{board} {kernel} flash"] = flash(board, f"size_{kernel}") - flash(board, "size_base")
     modules = TARGET / "modules"
     run("bash", ".ci/cross/wasm.sh", str(modules))
     for kernel in KERNELS:
-        for flavour in "", "-simd128":
+        for flavour in "", "-simd128", "-small":
             file = modules / f"{kernel}{flavour}.wasm"
             figures[f"wasm{flavour} {kernel} operations"] = round(wasm_operations(file, kernel) / N, 2)
             figures[f"wasm{flavour} {kernel} bytes"] = file.stat().st_size

@@ -11,6 +11,8 @@ pub(crate) use compiled::Total;
 pub(crate) use compiled::{Compiled, Pair, Single};
 pub(crate) use distill::{Gradient, Outcome, Problem, Wanted};
 pub(crate) use formula::{Formula, any_value, or_nothing, register_value, usual_values, variants};
+#[cfg(test)]
+pub(crate) use formula::{Forward, LnProbs, Of, Probs};
 pub(crate) use map::Factors;
 
 use crate::lanes::{Float, Lanes};
@@ -24,7 +26,7 @@ pub trait Kernel<T: Float> {
     fn run<L: Lanes<Elem = T>>(self, l: L) -> Self::Output;
 }
 
-/// The sum of a formula over each row of `row_length > 0` elements, a stream of its own each.
+/// The sum of a formula over each row of `row_length` elements, a stream of its own each.
 pub(crate) struct RowSums<'a, T, F> {
     pub(crate) formula: F,
     pub(crate) x: &'a [T],

@@ -58,6 +58,25 @@ pub trait Arithmetic: Copy {
     /// For positive normal `x` the `m` in [0.6875, 1.375) and `e` with `x = m·2^e`; the second
     /// result is `e` times [`LnConstants::EXPONENT_UNIT`].
     fn split(self, x: Self::Vec) -> (Self::Vec, Self::Vec);
+    /// [`Arithmetic::split`] for every `x`: where the logarithm is not finite the second result is
+    /// what the logarithm is, and the first one means nothing, but is finite.
+    #[inline(always)]
+    fn split_any(self, x: Self::Vec) -> (Self::Vec, Self::Vec) {
+        let zero = self.splat(Self::Elem::ZERO);
+        let subnormal = self.less(x, self.splat(Self::Elem::MIN_POSITIVE));
+        let normalized = self.mul(x, self.splat(Self::Elem::NORMALIZE));
+        let (mantissa, exponent) = self.split(self.select(subnormal, normalized, x));
+        let lowered = self.sub(exponent, self.splat(Self::Elem::NORMALIZE_EXPONENT));
+        let exponent = self.select(subnormal, lowered, exponent);
+
+        let of_infinite_or_nan = x;
+        let of_negative = self.splat(Self::Elem::NAN);
+        let special = self.select(self.less(x, zero), of_negative, of_infinite_or_nan);
+        let special =
+            self.select(self.equal(x, zero), self.splat(Self::Elem::NEG_INFINITY), special);
+        let finite = self.less(x, self.splat(Self::Elem::INFINITY));
+        (mantissa, self.select(self.less(zero, x), self.select(finite, exponent, special), special))
+    }
     /// Lane `i` of the result is lane `(i + by) mod COUNT`, for a `v` whose period is `2·by`.
     fn rotate(self, v: Self::Vec, by: usize) -> Self::Vec;
 }

@@ -17,6 +17,11 @@ use crate::lanes::Arithmetic;
 /// `coefficients[0] + x·(coefficients[1] + …)`.
 #[inline(always)]
 fn horner<L: Arithmetic>(l: L, x: L::Vec, coefficients: &[L::Elem]) -> L::Vec {
+    // What optimisation for size would leave a loop.
+    if let &[a, b, c] = coefficients {
+        let upper = l.add(l.splat(b), l.mul(x, l.splat(c)));
+        return l.add(l.splat(a), l.mul(x, upper));
+    }
     let Some((&highest, lower)) = coefficients.split_last() else {
         return x;
     };

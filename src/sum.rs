@@ -75,8 +75,9 @@ impl<T: Float> Compensated<T> {
     #[inline(always)]
     pub(crate) fn value(self) -> T {
         let Compensated { sum, lost } = self;
-        let is_finite = T::NEG_INFINITY < sum && sum < T::INFINITY;
-        if is_finite { sum + lost } else { sum }
+        // What an infinite sum lost is a NaN, or infinite with the other sign.
+        let value = sum + lost;
+        if value.partial_cmp(&value).is_some() { value } else { sum }
     }
 }
 
@@ -94,6 +95,11 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     }
     if variants::<L, F>() && t.len() <= virtual_lanes::<L::Elem>() {
         return sum_short(l, formula, x, t).value();
+    }
+    // On a microcontroller a bank of all lanes is dear; in a large cache the terms of a single lane
+    // are far apart.
+    if L::COUNT == 1 && SMALL {
+        return by_lane(l, formula, x, t).first(l).value();
     }
     let scalar = Scalar::<L::Elem>::NEW;
     let mut total = Compensated::zero(scalar);
@@ -176,24 +182,12 @@ fn sum_abreast<L: Lanes, F: Formula<L::Elem>>(
     sums
 }
 
-/// The sum of a chunk.
-#[inline(always)]
-pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
-    l: L,
-    formula: F,
-    x: &[L::Elem],
-    t: &[L::Elem],
-) -> Compensated<L::Elem> {
-    // On a microcontroller a bank of all lanes is dear; in a large cache single lanes are far apart.
-    if L::COUNT == 1 && SMALL { by_lane(l, formula, x, t) } else { by_register(l, formula, x, t) }
-}
-
-/// [`sum_chunk`] for registers, which share out the virtual lanes.
+/// The sum of a chunk by registers, which share out the virtual lanes.
 ///
 /// Groups are numbered: group `i` holds register `i mod registers` of each of the four parts of
 /// block `i / registers`. The last block may lack some or all of them.
 #[inline(always)]
-fn by_register<L: Lanes, F: Formula<L::Elem>>(
+pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
     x: &[L::Elem],
@@ -356,60 +350,78 @@ fn merge_lanes<A: Arithmetic>(a: A, mut all: Compensated<A::Vec>) -> Compensated
     all
 }
 
-/// [`sum_chunk`] for single elements: lane by lane, each in registers from its first term to its
-/// last, so that small machines need no bank.
+/// [`sum`] for single elements: lane by lane, each in registers from its first term to its last,
+/// so that small machines need no bank.
 ///
-/// The lanes come in the order in which the tree of [`fold`] takes them. Lanes beyond the terms
-/// would add nothing to it.
+/// The lanes come in the order in which the tree of [`fold`] takes them; those without a term,
+/// which would add nothing to it, are left out.
 #[inline(always)]
 fn by_lane<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
     x: &[L::Elem],
     t: &[L::Elem],
-) -> Compensated<L::Elem> {
+) -> Compensated<L::Vec> {
     let (x, _) = l.split_slice(x);
     let (t, _) = l.split_slice(t);
-    let top = virtual_lanes::<L::Elem>().min(t.len()).next_power_of_two() / 2;
-    // Left branches of the tree that wait for their right ones.
-    let mut waiting = [Compensated::zero(l); DEPTH];
-    let mut depth = 0;
-    let mut lane = 0;
+    let (lanes, length) = (virtual_lanes::<L::Elem>(), t.len());
+    let mut total = Compensated::zero(l);
+    let mut start = 0;
     loop {
-        let mut all = sum_lane(l, formula, x, t, lane);
-        let mut bit = top;
-        while lane & bit != 0 {
-            depth -= 1;
-            all = waiting[depth % DEPTH].merge(l, all);
-            lane ^= bit;
-            bit /= 2;
+        let end = t.len().min(start + CHUNK);
+        let (Some(x), Some(t)) = (x.get(..end), t.get(..end)) else { return total };
+        // Twice the lane, and one for the chunks before, which wait as a left branch does.
+        let mut node = 1;
+        let mut waiting = [total; DEPTH];
+        let mut depth = 1;
+        loop {
+            let mut all = sum_lane(l, formula, x, t, start + node / 2);
+            let mut bit = lanes;
+            loop {
+                if node & bit != 0 {
+                    depth -= 1;
+                    all = waiting[depth % DEPTH].merge(l, all);
+                    node ^= bit;
+                } else if bit == 0 || start + (node | bit) / 2 < end {
+                    break;
+                }
+                bit /= 2;
+            }
+            if bit == 0 {
+                total = all;
+                break;
+            }
+            waiting[depth % DEPTH] = all;
+            depth += 1;
+            node |= bit;
         }
-        if bit == 0 {
-            return all.first(l);
+        start = end;
+        if start == length {
+            return total;
         }
-        waiting[depth % DEPTH] = all;
-        depth += 1;
-        lane |= bit;
     }
 }
 
 /// Levels of the tree, rounded up to a power of two: an index needs no check then.
 const DEPTH: usize = 8;
 
-/// The sum of one lane's terms.
+/// The sum of one lane's terms: its first one is at `first`.
 #[inline(always)]
 fn sum_lane<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
     x: &[L::Raw],
     t: &[L::Raw],
-    lane: usize,
+    first: usize,
 ) -> Compensated<L::Vec> {
     let lanes = virtual_lanes::<L::Elem>();
     let zero = l.splat(L::Elem::ZERO);
     let mut all = Compensated::zero(l);
-    let mut at = lane;
-    while let Some([x, t]) = full_group(l, x, t, at) {
+    let mut at = first;
+    // Where usual elements have a text of their own, whole groups alone are worth a copy of it.
+    while !F::BRANCHES
+        && let Some([x, t]) = full_group(l, x, t, at)
+    {
         let mut terms = [zero; GROUP];
         for (k, term) in terms.iter_mut().enumerate() {
             let (x, t) = (l.load(x[k * lanes]), l.load(t[k * lanes]));
@@ -418,17 +430,60 @@ fn sum_lane<L: Lanes, F: Formula<L::Elem>>(
         all = all.add(l, terms);
         at += GROUP * lanes;
     }
-    if at >= t.len() {
-        return all;
-    }
-    // The last ones, at most three: not worth a copy of the formula for usual ones.
-    let mut terms = [zero; GROUP];
-    for term in &mut terms {
-        let (Some(&x), Some(&t)) = (x.get(at), t.get(at)) else {
+    while at < t.len()
+        && let (Some(x), Some(t)) = (x.get(at..), t.get(at..))
+    {
+        let mut terms = [zero; GROUP];
+        for (k, term) in terms.iter_mut().enumerate() {
+            let (Some(&x), Some(&t)) = (x.get(k * lanes), t.get(k * lanes)) else { break };
+            *term = formula.element(l, l.load(x), l.load(t));
+        }
+        all = all.add(l, terms);
+        if !F::BRANCHES {
             break;
-        };
-        *term = any_value(l, formula, l.load(x), l.load(t), zero);
-        at += lanes;
+        }
+        at += GROUP * lanes;
     }
-    all.add(l, terms)
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::kernel::{Forward, LnProbs, Of, Probs};
+    use std::vec::Vec;
+
+    /// Sums whose terms change their sign; some targets are `impossible`, some `unusual`.
+    fn compare<T: Float, F: Formula<T>>(formula: F, [impossible, unusual]: [T; 2]) {
+        let l = Scalar::<T>::NEW;
+        let part = |i: usize| T::from_f64((i * 40_503 % 65_521) as f64 / 65_521.0);
+        let target = |i: usize| match i % 13 {
+            3 => impossible,
+            5 => unusual,
+            _ => part(i),
+        };
+        for length in (0..300).chain([1_000, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 45]) {
+            let x: Vec<T> = (0..length).map(|i| part(i * i) - T::from_f64(0.5)).collect();
+            let t: Vec<T> = (0..length).map(target).collect();
+            let mut expected = Compensated::zero(l);
+            for (x, t) in x.chunks(CHUNK).zip(t.chunks(CHUNK)) {
+                expected = expected.merge(l, sum_chunk(l, formula, x, t));
+            }
+            let found = by_lane(l, formula, &x, &t);
+            assert_eq!([found.sum, found.lost], [expected.sum, expected.lost], "{length} terms");
+        }
+    }
+
+    /// The first is what targets of 32 bits do.
+    #[test]
+    fn lane_by_lane_as_by_registers() {
+        let probs = Of::<Forward, LnProbs, Probs>::NEW;
+        compare(probs, [0.0, 1e-39_f32]);
+        compare(probs, [0.0, 1e-309_f64]);
+        let ln_probs = Of::<Forward, LnProbs, LnProbs>::NEW;
+        compare(ln_probs, [f32::NEG_INFINITY, -95.0]);
+        compare(ln_probs, [f64::NEG_INFINITY, -720.0]);
+    }
 }

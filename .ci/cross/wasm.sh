@@ -4,7 +4,7 @@
 #   bash .ci/cross/wasm.sh FOLDER
 #
 # kldiv.wasm and kldiv-simd128.wasm are the C interface; the others, made of tests/wasm, hold one
-# kernel alone, or the loops over libm that it is compared with.
+# kernel alone, -small ones optimised for size, or the loops over libm that it is compared with.
 set -euo pipefail
 folder=$(realpath -m "${1:?usage: wasm.sh FOLDER}")
 cd "$(dirname "$0")/../.."
@@ -13,19 +13,24 @@ export RUSTC_BOOTSTRAP=1 # -Zbuild-std on the stable toolchain
 options=(--quiet --release -Zbuild-std=core --target wasm32-unknown-unknown)
 mkdir -p "$folder"
 
-# build NAME FLAVOUR ARGUMENTS...: with simd128 where the flavour says so
+# build NAME FLAVOUR ARGUMENTS...: with simd128, or optimised for size, where the flavour says so
 build() {
-  local name=$1 flavour=$2 dir=$base/wasm$2 flags=-Clink-arg=-zstack-size=16384
+  local name=$1 flavour=$2 dir=$base/wasm$2 flags=-Clink-arg=-zstack-size=16384 level=3
   shift 2
-  [ -z "$flavour" ] || flags="$flags -Ctarget-feature=+simd128"
-  CARGO_TARGET_DIR=$dir RUSTFLAGS=$flags cargo "$@"
+  case $flavour in
+    -simd128) flags="$flags -Ctarget-feature=+simd128" ;;
+    -small) level=s ;;
+  esac
+  CARGO_TARGET_DIR=$dir RUSTFLAGS=$flags CARGO_PROFILE_RELEASE_OPT_LEVEL=$level cargo "$@"
   cp "$dir/wasm32-unknown-unknown/release/$module.wasm" "$folder/$name$flavour.wasm"
 }
 
 for flavour in "" -simd128; do
   module=kldiv
   build kldiv "$flavour" rustc "${options[@]}" --lib --no-default-features --features panic-handler --crate-type cdylib
-  module=module
+done
+module=module
+for flavour in "" -simd128 -small; do
   for kernel in kl kl_log_target; do
     build "$kernel" "$flavour" build "${options[@]}" --manifest-path tests/wasm/Cargo.toml --features "$kernel"
   done

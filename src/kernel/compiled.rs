@@ -17,8 +17,8 @@ use crate::lanes::scalar::Scalar;
 #[cfg(feature = "rayon")]
 use crate::sum::Compensated;
 
-/// The kernels of a number type. Slices that go together have one length; `row_length` is
-/// positive and divides it.
+/// The kernels of a number type. Slices that go together have one length; `row_length`, 0 only
+/// where that is 0, divides it.
 pub trait Compiled<T> {
     /// `Σ p·(ln p − ln q)` of each row.
     fn row_sums(pair: Pair<'_, T>, row_length: usize, out: &mut [T]);
@@ -168,30 +168,26 @@ macro_rules! compile {
             }
             #[inline]
             fn sum(pair: Pair<'_, $elem>) -> $elem {
-                let row_length = pair.target.values().len().max(1);
                 let mut out = [0.0];
-                Self::row_sums(pair, row_length, &mut out);
+                Self::row_sums(pair, pair.target.values().len(), &mut out);
                 out[0]
             }
             #[inline]
             fn cross_entropy(pair: Pair<'_, $elem>) -> $elem {
-                let row_length = pair.target.values().len().max(1);
                 let mut out = [0.0];
-                pair.sum_rows::<CrossEntropy>(row_length, &mut out);
+                pair.sum_rows::<CrossEntropy>(pair.target.values().len(), &mut out);
                 out[0]
             }
             #[inline]
             fn entropy(of: Single<'_, $elem>) -> $elem {
-                let row_length = of.values.values().len().max(1);
                 let mut out = [0.0];
-                of.sum_rows::<Entropy>(row_length, &mut out);
+                of.sum_rows::<Entropy>(of.values.values().len(), &mut out);
                 out[0]
             }
             #[inline]
             fn mass(of: Single<'_, $elem>) -> $elem {
-                let row_length = of.values.values().len().max(1);
                 let mut out = [0.0];
-                of.sum_rows::<Mass>(row_length, &mut out);
+                of.sum_rows::<Mass>(of.values.values().len(), &mut out);
                 out[0]
             }
             #[inline]

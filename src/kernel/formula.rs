@@ -11,6 +11,8 @@ use crate::sum::GROUP;
 pub(crate) trait Formula<T: Float>: Copy {
     /// Whether it is in such demand that [`Lanes::VARIANTS`] holds for it.
     const VARIANTS: bool;
+    /// Whether [`Formula::element`] costs a usual element no more than `value::<_, false>` does.
+    const BRANCHES: bool = false;
 
     /// Whether these elements can be given to `value::<_, false>`.
     fn usual<L: Lanes<Elem = T>>(self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool;
@@ -23,6 +25,12 @@ pub(crate) trait Formula<T: Float>: Copy {
         t: A::Vec,
         g: A::Vec,
     ) -> A::Vec;
+
+    /// The value of a single element, whatever it is.
+    #[inline(always)]
+    fn element<L: Lanes<Elem = T>>(self, l: L, x: L::Vec, t: L::Vec) -> L::Vec {
+        any_value(l, self, x, t, l.splat(T::ZERO))
+    }
 
     /// An input and a target whose value is a zero, if possible usual ones.
     fn fill(self) -> (T, T);
@@ -113,6 +121,10 @@ pub(crate) trait InputForm: Copy {
 
 /// What the target numbers are.
 pub(crate) trait TargetForm: Copy {
+    /// Whether [`Arithmetic::split_any`] is all that unusual numbers ask for: of a single element it
+    /// is a branch, and usual ones take it for nothing.
+    const BRANCHES: bool;
+
     fn usual<L: Lanes>(l: L, t: [L::Vec; GROUP]) -> bool;
     fn p<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec) -> A::Vec;
     /// `ln p`.
@@ -190,6 +202,8 @@ impl InputForm for Probs {
 }
 
 impl TargetForm for Probs {
+    const BRANCHES: bool = true;
+
     #[inline(always)]
     fn usual<L: Lanes>(l: L, t: [L::Vec; GROUP]) -> bool {
         l.all_positive_normal(t)
@@ -221,6 +235,8 @@ impl TargetForm for Probs {
 }
 
 impl TargetForm for LnProbs {
+    const BRANCHES: bool = false;
+
     #[inline(always)]
     fn usual<L: Lanes>(l: L, t: [L::Vec; GROUP]) -> bool {
         l.all_usual_exponents(t)
@@ -303,6 +319,7 @@ impl<F, I, R> Copy for Of<F, I, R> {}
 
 impl<T: Float, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R> {
     const VARIANTS: bool = F::VARIANTS;
+    const BRANCHES: bool = R::BRANCHES;
 
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool {
@@ -327,6 +344,20 @@ impl<T: Float, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R
     #[inline(always)]
     fn fill(self) -> (T, T) {
         (I::certain(), F::fill::<T, R>())
+    }
+    #[inline(always)]
+    fn element<L: Lanes<Elem = T>>(self, l: L, x: L::Vec, t: L::Vec) -> L::Vec {
+        let zero = l.splat(T::ZERO);
+        if !R::BRANCHES {
+            return any_value(l, self, x, t, zero);
+        }
+        if !self.usual(l, [x, x, x, x], [t, t, t, t]) {
+            cold();
+            if l.first(t) == T::ZERO {
+                return zero;
+            }
+        }
+        F::value::<L, I, R, true>(l, x, t, zero)
     }
 }
 
@@ -448,3 +479,8 @@ impl Family for Mass {
         R::impossible()
     }
 }
+
+/// Says that the branch it stands in is rare.
+#[cold]
+#[inline]
+fn cold() {}

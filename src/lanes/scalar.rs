@@ -60,6 +60,10 @@ impl<T: Float> Arithmetic for Scalar<T> {
         x.split()
     }
     #[inline(always)]
+    fn split_any(self, x: T) -> (T, T) {
+        if x.is_positive_normal() { x.split() } else { split_unusual(x) }
+    }
+    #[inline(always)]
     fn rotate(self, v: T, _: usize) -> T {
         v
     }
@@ -125,6 +129,24 @@ impl<T: Float> Lanes for Scalar<T> {
             && (T::ZERO <= c && c < limit)
             && (T::ZERO <= d && d < limit)
     }
+}
+
+/// [`Arithmetic::split_any`] of an `x` that is not positive and normal.
+#[cold]
+fn split_unusual<T: Float>(x: T) -> (T, T) {
+    let (mantissa, exponent) = (x * T::NORMALIZE).split();
+    let exponent = if x < T::MIN_POSITIVE {
+        if T::ZERO < x {
+            exponent - T::NORMALIZE_EXPONENT
+        } else if x == T::ZERO {
+            T::NEG_INFINITY
+        } else {
+            T::NAN
+        }
+    } else {
+        x
+    };
+    (mantissa, exponent)
 }
 
 impl Float for f32 {

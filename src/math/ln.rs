@@ -69,8 +69,7 @@ pub(crate) fn ln<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
     let bend = l.sub(half_square, l.mul(s, l.add(half_square, r)));
     let low = l.mul(exponent, l.splat(L::Elem::LN2_LO));
     let high = l.mul(exponent, l.splat(L::Elem::LN2_HI));
-    let value = l.add(high, l.sub(f, l.sub(bend, low)));
-    if ANY { or_special(l, x, value, l.splat(L::Elem::ZERO)) } else { value }
+    l.add(high, l.sub(f, l.sub(bend, low)))
 }
 
 /// `ln x − y` with an error below `2 u·(|ln x| + |y|)`: cheaper than [`ln`] and a subtraction,
@@ -80,8 +79,7 @@ pub(crate) fn ln_minus<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec, y: L::Ve
     let Reduced { exponent, f, s, r } = reduce::<L, ANY>(l, x);
     let of_mantissa = l.sub(f, l.mul(s, l.sub(f, r)));
     let of_exponent = l.mul(exponent, l.splat(L::Elem::LN2));
-    let value = l.add(l.sub(of_exponent, y), of_mantissa);
-    if ANY { or_special(l, x, value, y) } else { value }
+    l.add(l.sub(of_exponent, y), of_mantissa)
 }
 
 /// The argument reduced: `m = 1 + f`, `s = f / (2 + f)`, `r = R(s²)`.
@@ -94,34 +92,11 @@ struct Reduced<V> {
 
 #[inline(always)]
 fn reduce<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec) -> Reduced<L::Vec> {
-    let (mantissa, exponent) = if ANY { split_subnormal(l, x) } else { l.split(x) };
+    let (mantissa, exponent) = if ANY { l.split_any(x) } else { l.split(x) };
     let one = l.splat(L::Elem::ONE);
     let f = l.sub(mantissa, one);
     let s = l.div(f, l.add(mantissa, one));
     let square = l.mul(s, s);
     let r = l.mul(square, super::horner(l, square, L::Elem::ARTANH));
     Reduced { exponent, f, s, r }
-}
-
-/// [`Arithmetic::split`] for positive finite `x`, subnormal ones too.
-#[inline(always)]
-fn split_subnormal<L: Arithmetic>(l: L, x: L::Vec) -> (L::Vec, L::Vec) {
-    let subnormal = l.less(x, l.splat(L::Elem::MIN_POSITIVE));
-    let normalized = l.mul(x, l.splat(L::Elem::NORMALIZE));
-    let (mantissa, exponent) = l.split(l.select(subnormal, normalized, x));
-    let lowered = l.sub(exponent, l.splat(L::Elem::NORMALIZE_EXPONENT));
-    (mantissa, l.select(subnormal, lowered, exponent))
-}
-
-/// `value` where `x` is positive and finite, elsewhere `ln x − y` as IEEE 754 has it.
-#[inline(always)]
-fn or_special<L: Arithmetic>(l: L, x: L::Vec, value: L::Vec, y: L::Vec) -> L::Vec {
-    let zero = l.splat(L::Elem::ZERO);
-    let of_infinite_or_nan = x;
-    let of_negative = l.splat(L::Elem::NAN);
-    let special = l.select(l.less(x, zero), of_negative, of_infinite_or_nan);
-    let special = l.select(l.equal(x, zero), l.splat(L::Elem::NEG_INFINITY), special);
-    let special = l.sub(special, y);
-    let finite = l.less(x, l.splat(L::Elem::INFINITY));
-    l.select(l.less(zero, x), l.select(finite, value, special), special)
 }

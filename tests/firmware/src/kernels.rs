@@ -13,3 +13,9 @@ pub fn kl(input: &[f32], target: &[f32]) -> f32 {
 pub fn kl_log_target(input: &[f32], target: &[f32]) -> f32 {
     KlDiv::new(Input::LogProbs(input), Target::LogProbs(target)).map_or(f32::NAN, |kl| kl.sum())
 }
+
+/// Next to nothing.
+#[inline(never)]
+pub fn lengths(input: &[f32], target: &[f32]) -> f32 {
+    f32::from_bits((input.len() ^ target.len()) as u32)
+}
