@@ -1,9 +1,10 @@
 //! The seam between formulas and instruction sets.
 //!
 //! [`Lanes`] says what a kernel means, not which instruction does it. Every operation has one
-//! right answer, so all back-ends agree to the last bit. There is no fused multiply-add, no
-//! reciprocal estimate, and no minimum or maximum: the last two differ between machines where
-//! NaN or −0 meet.
+//! right answer, so all back-ends agree to the last bit. There is no fused multiply-add and no
+//! reciprocal estimate, and no maximum as machines have it, which differs between them where NaN
+//! or −0 meet: [`Arithmetic::larger`] is a comparison and a selection, for which x86 has one
+//! instruction.
 
 #[cfg(any(
     all(target_arch = "x86_64", target_feature = "sse2"),
@@ -52,6 +53,11 @@ pub trait Arithmetic: Copy {
     fn equal(self, a: Self::Vec, b: Self::Vec) -> Self::Mask;
     /// `yes` where the mask is true, `no` elsewhere.
     fn select(self, mask: Self::Mask, yes: Self::Vec, no: Self::Vec) -> Self::Vec;
+    /// The larger; `a` where unordered or equal.
+    #[inline(always)]
+    fn larger(self, a: Self::Vec, b: Self::Vec) -> Self::Vec {
+        self.select(self.less(a, b), b, a)
+    }
     /// `x` rounded to an integer `n`, ties to even, and `2^n`. The first holds for
     /// `|x| < 2^21` (f32) or `2^50` (f64), the second where `2^n` is normal.
     fn round_pow2(self, x: Self::Vec) -> (Self::Vec, Self::Vec);
@@ -146,6 +152,7 @@ impl<L: Arithmetic> Arithmetic for Two<L> {
         div(a: Vec, b: Vec) -> Vec;
         less(a: Vec, b: Vec) -> Mask;
         equal(a: Vec, b: Vec) -> Mask;
+        larger(a: Vec, b: Vec) -> Vec;
         select(mask: Mask, yes: Vec, no: Vec) -> Vec;
     }
 

@@ -263,18 +263,18 @@ pub(super) fn largest<L: Lanes>(l: L, row: &[L::Elem]) -> L::Elem {
     let (row, tail) = l.split_slice(row);
     let (groups, rest) = row.as_chunks::<GROUP>();
     for &[e, f, g, h] in groups {
-        a = larger(l, a, l.load(e));
-        b = larger(l, b, l.load(f));
-        c = larger(l, c, l.load(g));
-        d = larger(l, d, l.load(h));
+        a = l.larger(a, l.load(e));
+        b = l.larger(b, l.load(f));
+        c = l.larger(c, l.load(g));
+        d = l.larger(d, l.load(h));
     }
     for &raw in rest {
-        a = larger(l, a, l.load(raw));
+        a = l.larger(a, l.load(raw));
     }
     if !tail.is_empty() {
-        b = larger(l, b, l.load_tail(tail, lowest));
+        b = l.larger(b, l.load_tail(tail, lowest));
     }
-    l.first(largest_lane(l, larger(l, larger(l, a, b), larger(l, c, d))))
+    l.first(largest_lane(l, l.larger(l.larger(a, b), l.larger(c, d))))
 }
 
 /// The largest element of a register, +0 where zeros are, in every lane.
@@ -282,14 +282,8 @@ pub(super) fn largest<L: Lanes>(l: L, row: &[L::Elem]) -> L::Elem {
 fn largest_lane<A: Arithmetic>(a: A, mut all: A::Vec) -> A::Vec {
     let mut by = A::COUNT / 2;
     while by > 0 {
-        all = larger(a, all, a.rotate(all, by));
+        all = a.larger(all, a.rotate(all, by));
         by /= 2;
     }
     a.add(all, a.splat(A::Elem::ZERO))
-}
-
-/// The larger; `a` where unordered.
-#[inline(always)]
-fn larger<A: Arithmetic>(arithmetic: A, a: A::Vec, b: A::Vec) -> A::Vec {
-    arithmetic.select(arithmetic.less(a, b), b, a)
 }
