@@ -295,18 +295,24 @@ fn all_below<L: Lanes, C: Companion<L::Elem>>(
             return false;
         }
     }
-    x_tail.is_empty()
-        && t_tail.is_empty()
-        && logits.all_below(l, padded(l, x_rest, logits.top))
-        && companion.all_below(l, padded(l, t_rest, companion.padding()))
+    logits.all_below(l, padded(l, x_rest, x_tail, logits.top))
+        && companion.all_below(l, padded(l, t_rest, t_tail, companion.padding()))
 }
 
-/// Fewer than four registers, and `fill`.
+/// Fewer than four registers, less than another one, and `fill`.
 #[inline(always)]
-fn padded<L: Lanes>(l: L, registers: &[L::Raw], fill: L::Elem) -> [L::Vec; GROUP] {
+fn padded<L: Lanes>(
+    l: L,
+    registers: &[L::Raw],
+    tail: &[L::Elem],
+    fill: L::Elem,
+) -> [L::Vec; GROUP] {
     let mut group = [l.splat(fill); GROUP];
     for (register, &raw) in group.iter_mut().zip(registers) {
         *register = l.load(raw);
+    }
+    if !tail.is_empty() {
+        group[GROUP - 1] = l.load_tail(tail, fill);
     }
     group
 }
