@@ -7,7 +7,7 @@
 //! Whether a block moves the reference depends on the block's numbers alone, not on how many of
 //! them a register holds: the bits are the same everywhere.
 
-use super::tile::{any_group, tile_length, whole_group};
+use super::tile::{any_group, tile_length, whole_group, whole_registers};
 use crate::kernel::distill::exp_of;
 use crate::kernel::or_nothing;
 use crate::kernel::softmax::largest;
@@ -408,12 +408,15 @@ fn add_tile<L: Lanes, C: Companion<L::Elem>>(
                 usual_values(l, logits, companion, x, t)
             }
             _ => {
+                let tile = x.len();
                 let (x, present) = any_group(l, x, x_tail, index, L::Elem::NEG_INFINITY);
                 let (t, _) = any_group(l, t, t_tail, index, C::FILL);
                 if present == 0 {
                     break;
                 }
-                any_values(l, logits, companion, present, x, t)
+                // Whole registers of a usual tile are usual.
+                let whole = if usual { whole_registers(l, tile, index) } else { 0 };
+                any_values(l, logits, companion, [whole, present], x, t)
             }
         };
         *mass = mass.add(l, values[0]);
@@ -445,13 +448,17 @@ fn any_values<L: Lanes, C: Companion<L::Elem>>(
     l: L,
     logits: Logits<L::Elem>,
     companion: C,
-    present: usize,
+    [usual, present]: [usize; 2],
     x: [L::Vec; GROUP],
     t: [L::Vec; GROUP],
 ) -> [[L::Vec; GROUP]; 3] {
     let mut all = [[l.splat(L::Elem::ZERO); GROUP]; 3];
     for (k, (x, t)) in x.into_iter().zip(t).enumerate().take(present) {
-        let values = values::<L, C, true>(l, logits, companion, x, t);
+        let values = if k < usual {
+            values::<L, C, false>(l, logits, companion, x, t)
+        } else {
+            values::<L, C, true>(l, logits, companion, x, t)
+        };
         for (all, value) in all.iter_mut().zip(values) {
             if let Some(place) = all.get_mut(k) {
                 *place = value;

@@ -57,6 +57,12 @@ pub(super) fn any_group<L: Lanes>(
     (group, present)
 }
 
+/// How many of the four are whole registers.
+#[inline(always)]
+pub(super) fn whole_registers<L: Lanes>(_: L, tile: usize, index: usize) -> usize {
+    tile.saturating_sub(index).div_ceil(registers::<L>()).min(GROUP)
+}
+
 /// Writes a group where [`any_group`] found it.
 #[inline(always)]
 pub(super) fn store_group<L: Lanes>(
