@@ -256,3 +256,52 @@ impl Element for f64 {
 pub(crate) const fn virtual_lanes<T>() -> usize {
     128 / size_of::<T>()
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use crate::isa::{Backend, Isa};
+    use crate::kernel::Kernel;
+    use std::vec::Vec;
+
+    /// The larger of each pair of these numbers, in lane 0.
+    struct LargerOfPairs<'a, T>(&'a [T]);
+
+    impl<T: Float> Kernel<T> for LargerOfPairs<'_, T> {
+        type Output = Vec<T>;
+
+        #[inline(always)]
+        fn run<L: Lanes<Elem = T>>(self, l: L) -> Vec<T> {
+            let pairs = self.0.iter().flat_map(|&a| self.0.iter().map(move |&b| (a, b)));
+            pairs.map(|(a, b)| l.first(l.larger(l.splat(a), l.splat(b)))).collect()
+        }
+    }
+
+    fn compare<T: Float>(numbers: &[T], bits: fn(T) -> u64) {
+        let larger = |&a: &T, &b: &T| bits(if a < b { b } else { a });
+        let expected: Vec<u64> =
+            numbers.iter().flat_map(|a| numbers.iter().map(move |b| larger(a, b))).collect();
+        for isa in Isa::available() {
+            let backend = Backend::new(isa).expect("an available instruction set");
+            let found: Vec<u64> =
+                backend.run(LargerOfPairs(numbers)).into_iter().map(bits).collect();
+            assert_eq!(found, expected, "{isa}");
+        }
+    }
+
+    /// The first where they are unordered or equal: two zeros, two NaNs.
+    #[test]
+    fn larger_is_a_comparison_and_a_selection() {
+        let nan = f32::from_bits(0x7fc0_0001);
+        compare(&[0.0, -0.0, 1.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, nan], |x| {
+            u64::from(x.to_bits())
+        });
+        let nan = f64::from_bits(0x7ff8_0000_0000_0001);
+        compare(
+            &[0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, nan],
+            f64::to_bits,
+        );
+    }
+}

@@ -440,7 +440,7 @@ fn sum_lane<L: Lanes, F: Formula<L::Elem>>(
         }
         all = all.add(l, terms);
         if !F::BRANCHES {
-            break;
+            break; // known to be the last: no loop, for the compiler
         }
         at += GROUP * lanes;
     }

@@ -3,7 +3,7 @@
 mod support;
 
 use Is::{Inf, MinusInf, Nan, Negative, Nothing, Positive, Zero};
-use kldiv::{Isa, KlDiv, Rows, Upstream, log_softmax, reference, softmax};
+use kldiv::{Input, Isa, KlDiv, Rows, Target, Upstream, log_softmax, reference, softmax};
 use support::{ALL_FORMS, Class, Forms, Real, class, close, cycled, isas, raw, same, specials};
 
 /// What a table says of one result.
@@ -529,6 +529,26 @@ fn sums_have_the_class_of_a_plain_sum() {
         // Longer than one chunk of the sum.
         check::<f32>(ALL_FORMS[0], isa, 65_536 + 100);
         check::<f64>(ALL_FORMS[0], isa, 65_536 + 100);
+    }
+}
+
+/// As with a plain sum, and though what rounding takes from an infinite one is not a number.
+#[test]
+fn sums_beyond_the_largest_number_are_infinite() {
+    fn check<R: Real>(isa: Isa, largest: f64) {
+        for (factor, expected) in [(-0.75, Class::PlusInfinity), (0.75, Class::MinusInfinity)] {
+            for n in [2, 10, 33, 129, 1000, 65_636] {
+                let (input, target) = (vec![R::of(factor * largest); n], vec![R::of(1.0); n]);
+                let kl = KlDiv::new(Input::LogProbs(&input), Target::Probs(&target));
+                let kl = kl.expect("equal lengths").on(isa).expect("an available instruction set");
+                let sum = kl.sum().to_f64();
+                assert_eq!(class(sum), expected, "{} on {isa}, n = {n}: {sum}", R::NAME);
+            }
+        }
+    }
+    for isa in isas() {
+        check::<f32>(isa, f64::from(f32::MAX));
+        check::<f64>(isa, f64::MAX);
     }
 }
 

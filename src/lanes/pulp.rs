@@ -29,10 +29,6 @@ pub trait Token: Simd {
     fn high_bits_to_f64s(self, bits: Self::u64s) -> Self::f64s;
     /// Whether no lane is true.
     fn none(self, mask: Self::m32s) -> bool;
-    /// The larger; `a` where unordered or equal.
-    fn larger_f32s(self, a: Self::f32s, b: Self::f32s) -> Self::f32s;
-    /// The larger; `a` where unordered or equal.
-    fn larger_f64s(self, a: Self::f64s, b: Self::f64s) -> Self::f64s;
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -73,15 +69,6 @@ impl Token for pulp::x86::V3 {
     fn none(self, mask: Self::m32s) -> bool {
         self.avx._mm256_movemask_ps(cast(mask)) == 0
     }
-    // x86's maximum is its second operand where they are unordered or equal.
-    #[inline(always)]
-    fn larger_f32s(self, a: Self::f32s, b: Self::f32s) -> Self::f32s {
-        self.max_f32s(b, a)
-    }
-    #[inline(always)]
-    fn larger_f64s(self, a: Self::f64s, b: Self::f64s) -> Self::f64s {
-        self.max_f64s(b, a)
-    }
 }
 
 #[cfg(all(target_arch = "x86_64", feature = "avx512"))]
@@ -117,15 +104,6 @@ impl Token for pulp::x86::V4 {
     fn none(self, mask: Self::m32s) -> bool {
         mask.0 == 0
     }
-    // x86's maximum is its second operand where they are unordered or equal.
-    #[inline(always)]
-    fn larger_f32s(self, a: Self::f32s, b: Self::f32s) -> Self::f32s {
-        self.max_f32s(b, a)
-    }
-    #[inline(always)]
-    fn larger_f64s(self, a: Self::f64s, b: Self::f64s) -> Self::f64s {
-        self.max_f64s(b, a)
-    }
 }
 
 #[cfg(target_arch = "aarch64")]
@@ -159,14 +137,6 @@ impl Token for pulp::aarch64::Neon {
     #[inline(always)]
     fn none(self, mask: Self::m32s) -> bool {
         self.neon.vmaxvq_u32(cast(mask)) == 0
-    }
-    #[inline(always)]
-    fn larger_f32s(self, a: Self::f32s, b: Self::f32s) -> Self::f32s {
-        cast(self.select_u32s(self.less_than_f32s(a, b), cast(b), cast(a)))
-    }
-    #[inline(always)]
-    fn larger_f64s(self, a: Self::f64s, b: Self::f64s) -> Self::f64s {
-        cast(self.select_u64s(self.less_than_f64s(a, b), cast(b), cast(a)))
     }
 }
 
@@ -203,7 +173,7 @@ macro_rules! same_but_for_names {
         $lanes:ident, $elem:ty, $vec:ident, $mask:ident, $count:ident, $lane_numbers:ident,
         $as_simd:ident, $as_mut_simd:ident, $partial_load:ident, $partial_store:ident,
         $splat:ident, $rotate:ident, $add:ident, $sub:ident, $mul:ident, $div:ident,
-        $less:ident, $equal:ident, $larger:ident, $select:ident;
+        $less:ident, $equal:ident, $max:ident, $select:ident;
         arithmetic { $($arithmetic:tt)* } lanes { $($own:tt)* }
     ) => {
         impl<S: Token> Arithmetic for $lanes<S> {
@@ -242,7 +212,12 @@ macro_rules! same_but_for_names {
             }
             #[inline(always)]
             fn larger(self, a: S::$vec, b: S::$vec) -> S::$vec {
-                self.0.$larger(a, b)
+                if cfg!(target_arch = "x86_64") {
+                    // x86's maximum is its second operand where they are unordered or equal.
+                    self.0.$max(b, a)
+                } else {
+                    self.select(self.less(a, b), b, a)
+                }
             }
             #[inline(always)]
             fn select(self, mask: S::$mask, yes: S::$vec, no: S::$vec) -> S::$vec {
@@ -317,7 +292,7 @@ same_but_for_names! {
     F32, f32, f32s, m32s, F32_LANES, LANE_NUMBERS_F32,
     as_simd_f32s, as_mut_simd_f32s, partial_load_f32s, partial_store_f32s,
     splat_f32s, rotate_right_f32s, add_f32s, sub_f32s, mul_f32s, div_f32s,
-    less_than_f32s, equal_f32s, larger_f32s, select_u32s;
+    less_than_f32s, equal_f32s, max_f32s, select_u32s;
     arithmetic {
         #[inline(always)]
         fn round_pow2(self, x: S::f32s) -> (S::f32s, S::f32s) {
@@ -376,7 +351,7 @@ same_but_for_names! {
     F64, f64, f64s, m64s, F64_LANES, LANE_NUMBERS_F64,
     as_simd_f64s, as_mut_simd_f64s, partial_load_f64s, partial_store_f64s,
     splat_f64s, rotate_right_f64s, add_f64s, sub_f64s, mul_f64s, div_f64s,
-    less_than_f64s, equal_f64s, larger_f64s, select_u64s;
+    less_than_f64s, equal_f64s, max_f64s, select_u64s;
     arithmetic {
         #[inline(always)]
         fn round_pow2(self, x: S::f64s) -> (S::f64s, S::f64s) {
