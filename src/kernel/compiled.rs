@@ -4,7 +4,7 @@
 #[cfg(feature = "rayon")]
 use super::ChunkSum;
 use super::RowSums;
-use super::distill::{Distill, Outcome, Problem, Wanted};
+use super::distill::{Outcome, Problem, Wanted, distill};
 use super::formula::{
     CrossEntropy, Entropy, Family, Forward, InputGrad, LnProbs, Mass, Of, Probs, TargetGrad,
 };
@@ -220,7 +220,7 @@ macro_rules! compile {
                 backend.run(Softmax { logits, classes, out });
             }
             fn distill(problem: Problem<'_, $elem>, wanted: Wanted<'_, $elem>) -> Outcome<$elem> {
-                problem.backend.run(Distill { problem, wanted })
+                distill(problem, wanted)
             }
             fn is_temperature(x: $elem) -> bool {
                 x.is_normal() && x > 0.0

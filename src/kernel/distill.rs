@@ -2,23 +2,23 @@
 //!
 //! A row is read once for its masses and, where that suffices, its loss ([`statistics`]); it is
 //! read again, once or twice, for what needs the masses first: terms that do not cancel, and
-//! gradients ([`elements`]). What is done once a row is scalar code in functions of its own: it
-//! needs no vectors, and is compiled once for each type instead of once for each back-end.
+//! gradients ([`elements`]). Each read is a kernel of its own. What is done once a row needs no
+//! vectors: here it is compiled once for each type instead of once for each back-end, and the
+//! kernels stay small enough for the compiler, whose time grows faster than a function does.
 
 mod elements;
 mod statistics;
 mod tile;
 
-use super::Kernel;
 use super::map::Factors;
 use crate::distill::{Divergence, Teacher};
 use crate::isa::Backend;
+use crate::lanes::Float;
 use crate::lanes::scalar::Scalar;
-use crate::lanes::{Float, Lanes};
 use crate::math::{exp, ln};
 use crate::sum::Compensated;
-use elements::{Aligned, Normalised, Pass, Row, Slope, TeacherSide, Terms, Weighing};
-use statistics::{Logits, Nothing, Probs, statistics, totals};
+use elements::{Aligned, Normalised, Pass, Row, SecondRead, Slope, TeacherSide, Terms, Weighing};
+use statistics::{FirstRead, Logits, Nothing, Probs, totals};
 
 /// What is compared, and how. Shapes agree, class indices are in range.
 #[derive(Clone, Copy, Debug)]
@@ -60,49 +60,38 @@ pub struct Outcome<T> {
     pub(crate) is_empty: bool,
 }
 
-/// The kernel.
-pub(super) struct Distill<'a, T> {
-    pub(super) problem: Problem<'a, T>,
-    pub(super) wanted: Wanted<'a, T>,
-}
-
-impl<T: Float> Kernel<T> for Distill<'_, T> {
-    type Output = Outcome<T>;
-
-    #[inline(always)]
-    fn run<L: Lanes<Elem = T>>(self, l: L) -> Outcome<T> {
-        let Distill { problem, wanted: Wanted { loss, losses, mut gradient } } = self;
-        let mut losses = losses.iter_mut();
-        let mut sums = RowSums::new();
-        let mut rest = problem.student;
-        let mut index = 0;
-        while let Some(student) = rest.split_off(..problem.classes)
-            && !student.is_empty()
-        {
-            let slope = match &mut gradient {
-                Some(gradient) => gradient.row(index, problem.classes),
-                None => None,
-            };
-            let weight = problem.weight(index);
-            let value = match problem.teacher_row(index) {
-                Some(teacher) if weight != T::ZERO => {
-                    let value = row(l, &problem, student, teacher, weight, loss, slope);
-                    sums.add(weight, value)
-                }
-                _ => {
-                    if let Some(RowGradient { out, .. }) = slope {
-                        out.fill(T::ZERO);
-                    }
-                    T::ZERO
-                }
-            };
-            if let Some(place) = losses.next() {
-                *place = value;
+/// Runs over all rows.
+pub(super) fn distill<T: Float>(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T> {
+    let Wanted { loss, losses, mut gradient } = wanted;
+    let mut losses = losses.iter_mut();
+    let mut sums = RowSums::new();
+    let mut rest = problem.student;
+    let mut index = 0;
+    while let Some(student) = rest.split_off(..problem.classes)
+        && !student.is_empty()
+    {
+        let slope = match &mut gradient {
+            Some(gradient) => gradient.row(index, problem.classes),
+            None => None,
+        };
+        let weight = problem.weight(index);
+        let value = match problem.teacher_row(index) {
+            Some(teacher) if weight != T::ZERO => {
+                sums.add(weight, row(&problem, student, teacher, weight, loss, slope))
             }
-            index += 1;
+            _ => {
+                if let Some(RowGradient { out, .. }) = slope {
+                    out.fill(T::ZERO);
+                }
+                T::ZERO
+            }
+        };
+        if let Some(place) = losses.next() {
+            *place = value;
         }
-        sums.totals()
+        index += 1;
     }
+    sums.totals()
 }
 
 impl<'a, T: Float> Problem<'a, T> {
@@ -152,23 +141,21 @@ impl<T: Float> Gradient<'_, T> {
 }
 
 /// The loss of one row, 0 if nobody asked, and its gradient.
-#[inline(always)]
-fn row<L: Lanes>(
-    l: L,
-    problem: &Problem<'_, L::Elem>,
-    student: &[L::Elem],
-    teacher: Row<'_, L::Elem>,
-    weight: L::Elem,
+fn row<T: Float>(
+    problem: &Problem<'_, T>,
+    student: &[T],
+    teacher: Row<'_, T>,
+    weight: T,
     loss: bool,
-    gradient: Option<RowGradient<'_, L::Elem>>,
-) -> L::Elem {
+    gradient: Option<RowGradient<'_, T>>,
+) -> T {
     // A gradient needs the masses alone; a loss beside it comes from the second read.
-    let known = first_read(l, problem, student, teacher, gradient.is_none());
+    let known = first_read(problem, student, teacher, gradient.is_none());
     if !known.is_valid {
         if let Some(RowGradient { out, .. }) = gradient {
-            out.fill(L::Elem::NAN);
+            out.fill(T::NAN);
         }
-        return L::Elem::NAN;
+        return T::NAN;
     }
     let (mut plan, out) = match gradient {
         None => match known.value {
@@ -180,17 +167,17 @@ fn row<L: Lanes>(
             (known.plan(problem, loss, Some((by_teacher, upstream))), out)
         }
     };
-    let mut value = known.value.unwrap_or(L::Elem::ZERO);
+    let mut value = known.value.unwrap_or(T::ZERO);
     // At most twice: a gradient that is centred needs the sum first.
     while plan.pass.terms || plan.pass.gradient.is_some() {
-        let part = if plan.pass.gradient.is_some() { &mut *out } else { &mut [][..] };
-        let terms = plan.pass.run(l, student, teacher, part);
+        let grad = if plan.pass.gradient.is_some() { &mut *out } else { &mut [][..] };
+        let terms = problem.backend.run(SecondRead { pass: plan.pass, student, teacher, grad });
         if plan.pass.terms {
             value = known.divergence(problem, &terms);
         }
         plan.next(value, &terms);
     }
-    if loss { value } else { L::Elem::ZERO }
+    if loss { value } else { T::ZERO }
 }
 
 /// What one read of a row tells.
@@ -233,24 +220,24 @@ impl<T: Float> Measured<T> {
     }
 }
 
-#[inline(always)]
-fn first_read<L: Lanes>(
-    l: L,
-    problem: &Problem<'_, L::Elem>,
-    student: &[L::Elem],
-    teacher: Row<'_, L::Elem>,
+fn first_read<T: Float>(
+    problem: &Problem<'_, T>,
+    student: &[T],
+    teacher: Row<'_, T>,
     weigh: bool,
-) -> Known<L::Elem> {
+) -> Known<T> {
+    let backend = problem.backend;
     let logits = Logits::new(problem.temperature);
     match (problem.teacher, teacher) {
         (Teacher::Probs(_), Row::Numbers(probs)) => {
-            let read = statistics(l, logits, Probs, student, probs, weigh);
+            let read =
+                backend.run(FirstRead { logits, companion: Probs, x: student, t: probs, weigh });
             let sums = [read.companion_mass, read.weighted];
             Known::of_probs(problem, Measured::new(read.logits, read.mass), sums, read.usual)
         }
         (_, Row::Numbers(numbers)) => {
             let of_teacher = match problem.teacher {
-                Teacher::LogProbs(_) => Logits::new(L::Elem::ONE),
+                Teacher::LogProbs(_) => Logits::new(T::ONE),
                 _ => logits,
             };
             let read = if problem.student_weighs() {
@@ -259,14 +246,20 @@ fn first_read<L: Lanes>(
                 [(of_teacher, numbers), (logits, student)]
             };
             let [(weights, x), (others, t)] = read;
-            let read = statistics(l, weights, others, x, t, weigh);
+            let read = backend.run(FirstRead { logits: weights, companion: others, x, t, weigh });
             let weights = Measured::new(read.logits, read.mass);
             let others = Measured::new(read.companion, read.companion_mass);
             Known::of_logits(problem, weights, others, read.weighted, read.usual)
         }
         (_, Row::Class(class)) => {
-            let read = statistics(l, logits, Nothing, student, student, false);
-            let logit = student.get(class).copied().unwrap_or(L::Elem::NAN);
+            let read = backend.run(FirstRead {
+                logits,
+                companion: Nothing,
+                x: student,
+                t: student,
+                weigh: false,
+            });
+            let logit = student.get(class).copied().unwrap_or(T::NAN);
             Known::of_class(problem, Measured::new(read.logits, read.mass), logit, read.usual)
         }
     }
@@ -280,7 +273,6 @@ impl<T: Float> Problem<'_, T> {
 
 impl<T: Float> Known<T> {
     /// From the logits or log-probabilities that weigh and those that do not.
-    #[inline(never)]
     fn of_logits(
         problem: &Problem<'_, T>,
         weights: Measured<T>,
@@ -327,7 +319,6 @@ impl<T: Float> Known<T> {
         known
     }
 
-    #[inline(never)]
     fn of_probs(
         problem: &Problem<'_, T>,
         student: Measured<T>,
@@ -344,7 +335,6 @@ impl<T: Float> Known<T> {
         Known { is_valid, student, teacher: None, all_usual, teacher_mass, excess, value }
     }
 
-    #[inline(never)]
     fn of_class(problem: &Problem<'_, T>, student: Measured<T>, logit: T, all_usual: bool) -> Self {
         let exponent = (logit - student.logits.reference) * student.logits.factor;
         let value = match problem.divergence {
@@ -357,7 +347,6 @@ impl<T: Float> Known<T> {
     }
 
     /// The divergence from a second read's sums.
-    #[inline(never)]
     fn divergence(&self, problem: &Problem<'_, T>, terms: &Terms<T>) -> T {
         let convex = total(terms.convex);
         let excess = match problem.divergence {
@@ -405,7 +394,6 @@ impl<T: Float> Plan<T> {
 
 impl<T: Float> Known<T> {
     /// What is left to do for the loss and for a gradient, given by its side and factor.
-    #[inline(never)]
     fn plan(&self, problem: &Problem<'_, T>, loss: bool, gradient: Option<(bool, T)>) -> Plan<T> {
         let weighing = problem.weighing();
         let terms = loss && (gradient.is_some() || self.value.is_none());
@@ -502,7 +490,6 @@ impl<T: Float> RowSums<T> {
     }
 
     /// Returns the weighted loss.
-    #[inline(never)]
     fn add(&mut self, weight: T, value: T) -> T {
         let loss = weight * value;
         let single = |sum| Compensated { sum, lost: T::ZERO };

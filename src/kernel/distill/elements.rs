@@ -8,7 +8,7 @@
 use super::statistics::Logits;
 use super::tile::{any_group, store_group, tile_length, whole_group};
 use super::totals;
-use crate::kernel::or_nothing;
+use crate::kernel::{Kernel, or_nothing};
 use crate::lanes::{Arithmetic, Float, Lanes, Two};
 use crate::math::{exp, ln};
 use crate::sum::{Compensated, GROUP};
@@ -103,6 +103,45 @@ pub(super) struct Terms<T> {
     pub(super) plain: Compensated<T>,
 }
 
+/// A pass over a row.
+pub(super) struct SecondRead<'a, T> {
+    pub(super) pass: Pass<T>,
+    pub(super) student: &'a [T],
+    pub(super) teacher: Row<'a, T>,
+    /// Empty or as long.
+    pub(super) grad: &'a mut [T],
+}
+
+impl<T: Float> Kernel<T> for SecondRead<'_, T> {
+    type Output = Terms<T>;
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self, l: L) -> Terms<T> {
+        let SecondRead { pass, student, teacher, mut grad } = self;
+        let mut sums = [l.bank(Compensated::zero(l)); 2];
+        let length = tile_length::<T>();
+        let mut one_hot = [T::ZERO; tile_length::<f32>()];
+        for (index, x) in student.chunks(length).enumerate() {
+            let start = index * length;
+            let t = match teacher {
+                Row::Numbers(numbers) => numbers.get(start..start + x.len()),
+                Row::Class(class) => {
+                    for (k, p) in one_hot.iter_mut().enumerate() {
+                        *p = if start + k == class { T::ONE } else { T::ZERO };
+                    }
+                    one_hot.get(..x.len())
+                }
+            };
+            let out = grad.split_off_mut(..x.len().min(grad.len()));
+            if let (Some(t), Some(out)) = (t, out) {
+                pass.tile(l, x, t, out, &mut sums);
+            }
+        }
+        let [convex, plain] = totals(l, sums, student.len());
+        Terms { convex, plain }
+    }
+}
+
 impl<T: Float> Pass<T> {
     /// A teacher's number of no probability.
     fn fill(&self) -> T {
@@ -120,38 +159,6 @@ impl<T: Float> Pass<T> {
                 TeacherSide::Probs => l.all_positive_normal(t),
                 TeacherSide::OneHot => true,
             }
-    }
-
-    /// Runs over a row; `grad` is empty or as long. A teacher of one class has no numbers.
-    #[inline(always)]
-    pub(super) fn run<L: Lanes<Elem = T>>(
-        &self,
-        l: L,
-        student: &[T],
-        teacher: Row<'_, T>,
-        mut grad: &mut [T],
-    ) -> Terms<T> {
-        let mut sums = [l.bank(Compensated::zero(l)); 2];
-        let length = tile_length::<T>();
-        let mut one_hot = [T::ZERO; tile_length::<f32>()];
-        for (index, x) in student.chunks(length).enumerate() {
-            let start = index * length;
-            let t = match teacher {
-                Row::Numbers(numbers) => numbers.get(start..start + x.len()),
-                Row::Class(class) => {
-                    for (k, p) in one_hot.iter_mut().enumerate() {
-                        *p = if start + k == class { T::ONE } else { T::ZERO };
-                    }
-                    one_hot.get(..x.len())
-                }
-            };
-            let out = grad.split_off_mut(..x.len().min(grad.len()));
-            if let (Some(t), Some(out)) = (t, out) {
-                self.tile(l, x, t, out, &mut sums);
-            }
-        }
-        let [convex, plain] = totals(l, sums, student.len());
-        Terms { convex, plain }
     }
 
     #[inline(always)]
@@ -174,7 +181,7 @@ impl<T: Float> Pass<T> {
                         self.usual_elements(l, x, t)
                     }
                     _ => {
-                        let (x, present) = any_group(l, x, x_tail, index, T::NEG_INFINITY);
+                        let (x, [_, present]) = any_group(l, x, x_tail, index, T::NEG_INFINITY);
                         let (t, _) = any_group(l, t, t_tail, index, self.fill());
                         if present == 0 {
                             break;

@@ -7,10 +7,10 @@
 //! Whether a block moves the reference depends on the block's numbers alone, not on how many of
 //! them a register holds: the bits are the same everywhere.
 
-use super::tile::{any_group, tile_length, whole_group, whole_registers};
+use super::tile::{any_group, tile_length, whole_group};
 use crate::kernel::distill::exp_of;
-use crate::kernel::or_nothing;
 use crate::kernel::softmax::largest;
+use crate::kernel::{Kernel, or_nothing};
 use crate::lanes::{Arithmetic, Float, Lanes};
 use crate::math::{exp, ln_minus};
 use crate::sum::{Compensated, GROUP, fold};
@@ -225,45 +225,51 @@ pub(super) struct Statistics<T, C> {
 /// differences.
 type Sums<L> = [<L as Lanes>::Bank<Compensated<<L as Arithmetic>::Vec>>; 3];
 
-/// Reads a row of logits and its companion, which is as long or, for [`Nothing`], the logits.
-/// Without `weigh` the weighted differences are left out.
-#[inline(always)]
-pub(super) fn statistics<L: Lanes, C: Companion<L::Elem>>(
-    l: L,
-    mut logits: Logits<L::Elem>,
-    mut companion: C,
-    x: &[L::Elem],
-    t: &[L::Elem],
-    weigh: bool,
-) -> Statistics<L::Elem, C> {
-    let mut sums: Sums<L> = [l.bank(Compensated::zero(l)); 3];
-    let mut all_usual = true;
-    let mut first = None;
-    let tile = tile_length::<L::Elem>();
-    let block = TILES * tile;
-    for (x, t) in x.chunks(block).zip(t.chunks(block)) {
-        let mut usual = first.is_some() && all_below(l, logits, companion, x, t);
-        if !usual {
-            let before = first.is_some().then_some(&mut sums);
-            raise(l, &mut logits, &mut companion, [x, t], before);
-            usual = all_below(l, logits, companion, x, t);
+/// A read of a row of logits and its companion, which is as long or, for [`Nothing`], the logits.
+pub(super) struct FirstRead<'a, T, C> {
+    pub(super) logits: Logits<T>,
+    pub(super) companion: C,
+    pub(super) x: &'a [T],
+    pub(super) t: &'a [T],
+    /// Whether the weighted differences are wanted.
+    pub(super) weigh: bool,
+}
+
+impl<T: Float, C: Companion<T>> Kernel<T> for FirstRead<'_, T, C> {
+    type Output = Statistics<T, C>;
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self, l: L) -> Statistics<T, C> {
+        let FirstRead { mut logits, mut companion, x, t, weigh } = self;
+        let mut sums: Sums<L> = [l.bank(Compensated::zero(l)); 3];
+        let mut all_usual = true;
+        let mut first = None;
+        let tile = tile_length::<T>();
+        let block = TILES * tile;
+        for (x, t) in x.chunks(block).zip(t.chunks(block)) {
+            let mut usual = first.is_some() && all_below(l, logits, companion, x, t);
+            if !usual {
+                let before = first.is_some().then_some(&mut sums);
+                raise(l, &mut logits, &mut companion, [x, t], before);
+                usual = all_below(l, logits, companion, x, t);
+            }
+            all_usual &= usual;
+            if first.is_none() {
+                first = Some(references(logits, companion));
+            }
+            for (x, t) in x.chunks(tile).zip(t.chunks(tile)) {
+                add_tile(l, logits, companion, [x, t], (usual, weigh), &mut sums);
+            }
         }
-        all_usual &= usual;
-        if first.is_none() {
-            first = Some(references(logits, companion));
+        if let Some([of_logits, of_companion]) = first {
+            all_usual &= logits.is_close_to(of_logits);
+            if let Some(logits) = companion.logits() {
+                all_usual &= logits.is_close_to(of_companion);
+            }
         }
-        for (x, t) in x.chunks(tile).zip(t.chunks(tile)) {
-            add_tile(l, logits, companion, [x, t], (usual, weigh), &mut sums);
-        }
+        let [mass, companion_mass, weighted] = totals(l, sums, x.len());
+        Statistics { logits, companion, mass, companion_mass, weighted, usual: all_usual }
     }
-    if let Some([of_logits, of_companion]) = first {
-        all_usual &= logits.is_close_to(of_logits);
-        if let Some(logits) = companion.logits() {
-            all_usual &= logits.is_close_to(of_companion);
-        }
-    }
-    let [mass, companion_mass, weighted] = totals(l, sums, x.len());
-    Statistics { logits, companion, mass, companion_mass, weighted, usual: all_usual }
 }
 
 #[inline(always)]
@@ -408,15 +414,13 @@ fn add_tile<L: Lanes, C: Companion<L::Elem>>(
                 usual_values(l, logits, companion, x, t)
             }
             _ => {
-                let tile = x.len();
-                let (x, present) = any_group(l, x, x_tail, index, L::Elem::NEG_INFINITY);
+                let (x, [whole, present]) = any_group(l, x, x_tail, index, L::Elem::NEG_INFINITY);
                 let (t, _) = any_group(l, t, t_tail, index, C::FILL);
                 if present == 0 {
                     break;
                 }
-                // Whole registers of a usual tile are usual.
-                let whole = if usual { whole_registers(l, tile, index) } else { 0 };
-                any_values(l, logits, companion, [whole, present], x, t)
+                let usual = if usual { whole } else { 0 };
+                any_values(l, logits, companion, [usual, present], x, t)
             }
         };
         *mass = mass.add(l, values[0]);
@@ -443,6 +447,7 @@ fn usual_values<L: Lanes, C: Companion<L::Elem>>(
     [[a, b, c, d], [e, f, g, h], [i, j, k, m]]
 }
 
+/// Of registers the first `usual` of which are known to be that.
 #[inline(always)]
 fn any_values<L: Lanes, C: Companion<L::Elem>>(
     l: L,

@@ -31,8 +31,8 @@ pub(super) fn whole_group<L: Lanes>(
     ])
 }
 
-/// As many of the four as there are, and their number; the last may be part of a register. The
-/// rest holds `fill`.
+/// As many of the four as there are, how many are whole registers and how many there are in all: the
+/// last may be part of one. The rest holds `fill`.
 #[inline(always)]
 pub(super) fn any_group<L: Lanes>(
     l: L,
@@ -40,13 +40,14 @@ pub(super) fn any_group<L: Lanes>(
     tail: &[L::Elem],
     index: usize,
     fill: L::Elem,
-) -> ([L::Vec; GROUP], usize) {
+) -> ([L::Vec; GROUP], [usize; 2]) {
     let mut group = [l.splat(fill); GROUP];
-    let mut present = 0;
+    let [mut whole, mut present] = [0; 2];
     for (k, register) in group.iter_mut().enumerate() {
         let at = index + k * registers::<L>();
         if let Some(&raw) = tile.get(at) {
             *register = l.load(raw);
+            whole += 1;
         } else if at == tile.len() && !tail.is_empty() {
             *register = l.load_tail(tail, fill);
         } else {
@@ -54,13 +55,7 @@ pub(super) fn any_group<L: Lanes>(
         }
         present += 1;
     }
-    (group, present)
-}
-
-/// How many of the four are whole registers.
-#[inline(always)]
-pub(super) fn whole_registers<L: Lanes>(_: L, tile: usize, index: usize) -> usize {
-    tile.saturating_sub(index).div_ceil(registers::<L>()).min(GROUP)
+    (group, [whole, present])
 }
 
 /// Writes a group where [`any_group`] found it.
