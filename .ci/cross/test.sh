@@ -7,8 +7,7 @@
 #
 # Run it in the crate's folder, after setup.sh and rust-src.sh. The standard
 # library is built from its source on the first run of a target (about a minute
-# on two cores) and kept in the target folder; give each target a
-# CARGO_TARGET_DIR of its own, or a change of flags builds it again.
+# on two cores) and kept in the target folder.
 #
 # QEMU_CPU=cortex-a53 (or neoverse-n1, max, ...) chooses the AArch64 processor.
 set -euo pipefail
