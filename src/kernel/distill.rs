@@ -17,7 +17,9 @@ use crate::lanes::Float;
 use crate::lanes::scalar::Scalar;
 use crate::math::{exp, ln};
 use crate::sum::Compensated;
-use elements::{Aligned, Normalised, Pass, Row, SecondRead, Slope, TeacherSide, Terms, Weighing};
+use elements::{
+    Aligned, KeptRead, Normalised, Pass, Row, SecondRead, Slope, TeacherSide, Terms, Weighing,
+};
 use statistics::{FirstRead, Logits, Nothing, Probs, totals};
 
 /// What is compared, and how. Shapes agree, class indices are in range.
@@ -147,10 +149,13 @@ fn row<T: Float>(
     teacher: Row<'_, T>,
     weight: T,
     loss: bool,
-    gradient: Option<RowGradient<'_, T>>,
+    mut gradient: Option<RowGradient<'_, T>>,
 ) -> T {
     // A gradient needs the masses alone; a loss beside it comes from the second read.
-    let known = first_read(problem, student, teacher, gradient.is_none());
+    let known = match &mut gradient {
+        None => first_read::<T, true>(problem, student, teacher, &mut []),
+        Some(RowGradient { out, .. }) => first_read::<T, false>(problem, student, teacher, out),
+    };
     if !known.is_valid {
         if let Some(RowGradient { out, .. }) = gradient {
             out.fill(T::NAN);
@@ -170,8 +175,16 @@ fn row<T: Float>(
     let mut value = known.value.unwrap_or(T::ZERO);
     // At most twice: a gradient that is centred needs the sum first.
     while plan.pass.terms || plan.pass.gradient.is_some() {
-        let grad = if plan.pass.gradient.is_some() { &mut *out } else { &mut [][..] };
-        let terms = problem.backend.run(SecondRead { pass: plan.pass, student, teacher, grad });
+        let pass = plan.pass;
+        let terms = match (pass.kept(known.kept), teacher) {
+            (Some(pass), Row::Numbers(teacher)) => {
+                problem.backend.run(KeptRead { pass, student, teacher, grad: out })
+            }
+            _ => {
+                let grad = if pass.gradient.is_some() { &mut *out } else { &mut [][..] };
+                problem.backend.run(SecondRead { pass, student, teacher, grad })
+            }
+        };
         if plan.pass.terms {
             value = known.divergence(problem, &terms);
         }
@@ -189,6 +202,8 @@ struct Known<T> {
     teacher: Option<Measured<T>>,
     /// Whether all numbers are known to be usual.
     all_usual: bool,
+    /// Whether all are and the masses of the logits that weigh are in the gradient's place.
+    kept: bool,
     /// Sum of the teacher's probabilities.
     teacher_mass: T,
     /// The same less one, without the rounding.
@@ -214,24 +229,27 @@ impl<T: Float> Measured<T> {
         T::ZERO < self.mass && self.mass < T::INFINITY
     }
 
-    fn normalised(&self) -> Normalised<T> {
+    /// Without a need for logarithms that of the mass is left out.
+    fn normalised(&self, logarithms: bool) -> Normalised<T> {
         let Measured { logits, mass } = *self;
-        Normalised { logits, ln_mass: ln_of(mass), share: T::ONE / mass }
+        let ln_mass = if logarithms { ln_of(mass) } else { T::ZERO };
+        Normalised { logits, ln_mass, share: T::ONE / mass }
     }
 }
 
-fn first_read<T: Float>(
+/// Where only a gradient needs it, without `WEIGH`, the masses are left in its place.
+fn first_read<T: Float, const WEIGH: bool>(
     problem: &Problem<'_, T>,
     student: &[T],
     teacher: Row<'_, T>,
-    weigh: bool,
+    grad: &mut [T],
 ) -> Known<T> {
     let backend = problem.backend;
     let logits = Logits::new(problem.temperature);
     match (problem.teacher, teacher) {
         (Teacher::Probs(_), Row::Numbers(probs)) => {
-            let read =
-                backend.run(FirstRead { logits, companion: Probs, x: student, t: probs, weigh });
+            let (companion, x, t, masses) = (Probs, student, probs, &mut [][..]);
+            let read = backend.run(FirstRead::<_, _, WEIGH> { logits, companion, x, t, masses });
             let sums = [read.companion_mass, read.weighted];
             Known::of_probs(problem, Measured::new(read.logits, read.mass), sums, read.usual)
         }
@@ -245,20 +263,19 @@ fn first_read<T: Float>(
             } else {
                 [(of_teacher, numbers), (logits, student)]
             };
-            let [(weights, x), (others, t)] = read;
-            let read = backend.run(FirstRead { logits: weights, companion: others, x, t, weigh });
+            let [(logits, x), (companion, t)] = read;
+            let masses = grad;
+            let read = backend.run(FirstRead::<_, _, WEIGH> { logits, companion, x, t, masses });
             let weights = Measured::new(read.logits, read.mass);
             let others = Measured::new(read.companion, read.companion_mass);
-            Known::of_logits(problem, weights, others, read.weighted, read.usual)
+            let weighted = WEIGH.then_some(read.weighted);
+            let mut known = Known::of_logits(problem, weights, others, weighted, read.usual);
+            known.kept = !WEIGH && known.all_usual;
+            known
         }
         (_, Row::Class(class)) => {
-            let read = backend.run(FirstRead {
-                logits,
-                companion: Nothing,
-                x: student,
-                t: student,
-                weigh: false,
-            });
+            let (companion, x, t, masses) = (Nothing, student, student, &mut [][..]);
+            let read = backend.run(FirstRead::<_, _, false> { logits, companion, x, t, masses });
             let logit = student.get(class).copied().unwrap_or(T::NAN);
             Known::of_class(problem, Measured::new(read.logits, read.mass), logit, read.usual)
         }
@@ -272,15 +289,15 @@ impl<T: Float> Problem<'_, T> {
 }
 
 impl<T: Float> Known<T> {
-    /// From the logits or log-probabilities that weigh and those that do not.
+    /// From the logits or log-probabilities that weigh and those that do not, and their weighted
+    /// differences if they are wanted.
     fn of_logits(
         problem: &Problem<'_, T>,
         weights: Measured<T>,
         others: Measured<T>,
-        weighted: Compensated<T>,
+        weighted: Option<Compensated<T>>,
         all_usual: bool,
     ) -> Self {
-        let weighted = total(weighted);
         let (student, teacher) =
             if problem.student_weighs() { (weights, others) } else { (others, weights) };
         let mut known = Known {
@@ -288,32 +305,37 @@ impl<T: Float> Known<T> {
             student,
             teacher: None,
             all_usual: false,
+            kept: false,
             teacher_mass: T::ONE,
             excess: T::ZERO,
             value: None,
         };
-        let mean;
-        let shift;
+        let reference = teacher.logits.reference;
+        let mut put_back = T::ONE;
         if let Teacher::LogProbs(_) = problem.teacher {
             // Nothing is divided by the mass: what the reference took away is put back.
-            let reference = teacher.logits.reference;
-            let put_back = exp_of(reference);
+            put_back = exp_of(reference);
             known.teacher_mass = put_back * teacher.mass;
             known.excess = known.teacher_mass - T::ONE;
-            let ln_mass = ln_of(student.mass);
-            [mean, shift] = if problem.student_weighs() {
-                [weighted / student.mass, T::ZERO - reference - ln_mass]
-            } else {
-                [put_back * weighted, known.teacher_mass * (reference + ln_mass)]
-            };
         } else {
             known.is_valid = student.is_valid() && teacher.is_valid();
             known.teacher = Some(teacher);
             known.all_usual = all_usual;
-            mean = weighted / weights.mass;
-            shift = ln_of(others.mass / weights.mass);
         }
-        if !matches!(problem.divergence, Divergence::JensenShannon { .. }) {
+        if let Some(weighted) = weighted
+            && !matches!(problem.divergence, Divergence::JensenShannon { .. })
+        {
+            let weighted = total(weighted);
+            let [mean, shift] = match problem.teacher {
+                Teacher::LogProbs(_) if problem.student_weighs() => {
+                    [weighted / student.mass, T::ZERO - reference - ln_of(student.mass)]
+                }
+                Teacher::LogProbs(_) => {
+                    let shift = known.teacher_mass * (reference + ln_of(student.mass));
+                    [put_back * weighted, shift]
+                }
+                _ => [weighted / weights.mass, ln_of(others.mass / weights.mass)],
+            };
             known.value = certain(mean, shift);
         }
         known
@@ -332,7 +354,16 @@ impl<T: Float> Known<T> {
             _ => None,
         };
         let is_valid = student.is_valid();
-        Known { is_valid, student, teacher: None, all_usual, teacher_mass, excess, value }
+        Known {
+            is_valid,
+            student,
+            teacher: None,
+            all_usual,
+            kept: false,
+            teacher_mass,
+            excess,
+            value,
+        }
     }
 
     fn of_class(problem: &Problem<'_, T>, student: Measured<T>, logit: T, all_usual: bool) -> Self {
@@ -343,7 +374,16 @@ impl<T: Float> Known<T> {
         };
         let is_valid = student.is_valid();
         let (teacher_mass, excess) = (T::ONE, T::ZERO);
-        Known { is_valid, student, teacher: None, all_usual, teacher_mass, excess, value }
+        Known {
+            is_valid,
+            student,
+            teacher: None,
+            all_usual,
+            kept: false,
+            teacher_mass,
+            excess,
+            value,
+        }
     }
 
     /// The divergence from a second read's sums.
@@ -397,17 +437,20 @@ impl<T: Float> Known<T> {
     fn plan(&self, problem: &Problem<'_, T>, loss: bool, gradient: Option<(bool, T)>) -> Plan<T> {
         let weighing = problem.weighing();
         let terms = loss && (gradient.is_some() || self.value.is_none());
-        let (teacher, aligned) = match (self.teacher, problem.teacher) {
-            (Some(teacher), _) => {
-                (TeacherSide::Logits(teacher.normalised()), Aligned::new(self.student, teacher))
-            }
-            (None, Teacher::Probs(_)) => (TeacherSide::Probs, None),
-            (None, Teacher::Classes(_)) => (TeacherSide::OneHot, None),
-            (None, _) => (TeacherSide::Logits(Normalised::identity()), None),
+        let aligned = match self.teacher {
+            Some(teacher) => Aligned::new(self.student, teacher),
+            None => None,
+        };
+        let logarithms = aligned.is_none() || matches!(weighing, Weighing::Both { .. });
+        let teacher = match (self.teacher, problem.teacher) {
+            (Some(teacher), _) => TeacherSide::Logits(teacher.normalised(logarithms)),
+            (None, Teacher::Probs(_)) => TeacherSide::Probs,
+            (None, Teacher::Classes(_)) => TeacherSide::OneHot,
+            (None, _) => TeacherSide::Logits(Normalised::identity()),
         };
         let mut plan = Plan {
             pass: Pass {
-                student: self.student.normalised(),
+                student: self.student.normalised(logarithms),
                 teacher,
                 aligned,
                 all_usual: self.all_usual,

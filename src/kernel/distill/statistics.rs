@@ -7,7 +7,7 @@
 //! Whether a block moves the reference depends on the block's numbers alone, not on how many of
 //! them a register holds: the bits are the same everywhere.
 
-use super::tile::{any_group, tile_length, whole_group};
+use super::tile::{any_group, store_group, tile_length, whole_group};
 use crate::kernel::distill::exp_of;
 use crate::kernel::softmax::largest;
 use crate::kernel::{Kernel, or_nothing};
@@ -226,31 +226,37 @@ pub(super) struct Statistics<T, C> {
 type Sums<L> = [<L as Lanes>::Bank<Compensated<<L as Arithmetic>::Vec>>; 3];
 
 /// A read of a row of logits and its companion, which is as long or, for [`Nothing`], the logits.
-pub(super) struct FirstRead<'a, T, C> {
+/// Without `WEIGH` the weighted differences are left out.
+pub(super) struct FirstRead<'a, T, C, const WEIGH: bool> {
     pub(super) logits: Logits<T>,
     pub(super) companion: C,
     pub(super) x: &'a [T],
     pub(super) t: &'a [T],
-    /// Whether the weighted differences are wanted.
-    pub(super) weigh: bool,
+    /// Where the logits' masses are left, or empty. All are relative to one reference, the largest
+    /// logit: the row is read for that first.
+    pub(super) masses: &'a mut [T],
 }
 
-impl<T: Float, C: Companion<T>> Kernel<T> for FirstRead<'_, T, C> {
+impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T, C, WEIGH> {
     type Output = Statistics<T, C>;
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) -> Statistics<T, C> {
-        let FirstRead { mut logits, mut companion, x, t, weigh } = self;
+        let FirstRead { mut logits, mut companion, x, t, mut masses } = self;
         let mut sums: Sums<L> = [l.bank(Compensated::zero(l)); 3];
         let mut all_usual = true;
         let mut first = None;
         let tile = tile_length::<T>();
         let block = TILES * tile;
+        if !masses.is_empty() {
+            raise::<L, C, WEIGH>(l, &mut logits, &mut companion, [x, t], None);
+            first = Some(references(logits, companion));
+        }
         for (x, t) in x.chunks(block).zip(t.chunks(block)) {
             let mut usual = first.is_some() && all_below(l, logits, companion, x, t);
             if !usual {
                 let before = first.is_some().then_some(&mut sums);
-                raise(l, &mut logits, &mut companion, [x, t], before);
+                raise::<L, C, WEIGH>(l, &mut logits, &mut companion, [x, t], before);
                 usual = all_below(l, logits, companion, x, t);
             }
             all_usual &= usual;
@@ -258,7 +264,8 @@ impl<T: Float, C: Companion<T>> Kernel<T> for FirstRead<'_, T, C> {
                 first = Some(references(logits, companion));
             }
             for (x, t) in x.chunks(tile).zip(t.chunks(tile)) {
-                add_tile(l, logits, companion, [x, t], (usual, weigh), &mut sums);
+                let masses = masses.split_off_mut(..x.len().min(masses.len())).unwrap_or_default();
+                add_tile::<L, C, WEIGH>(l, logits, companion, [x, t], usual, masses, &mut sums);
             }
         }
         if let Some([of_logits, of_companion]) = first {
@@ -325,7 +332,7 @@ fn padded<L: Lanes>(
 
 /// Moves the references that a block has risen above, and rescales the sums so far, if any.
 #[inline(always)]
-fn raise<L: Lanes, C: Companion<L::Elem>>(
+fn raise<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     l: L,
     logits: &mut Logits<L::Elem>,
     companion: &mut C,
@@ -347,11 +354,13 @@ fn raise<L: Lanes, C: Companion<L::Elem>>(
     let all = masses.as_mut().iter_mut().zip(companion_masses.as_mut()).zip(weighted.as_mut());
     for ((mass, companion_mass), weighted) in all {
         // The weighted differences shift with the exponents and shrink with their weights.
-        *weighted = if C::LOGITS_WEIGH {
-            rescaled(l, shifted(l, *weighted, *mass, by_logits - by_companion), factor)
-        } else {
-            shifted(l, *weighted, *companion_mass, none - by_logits)
-        };
+        if WEIGH {
+            *weighted = if C::LOGITS_WEIGH {
+                rescaled(l, shifted(l, *weighted, *mass, by_logits - by_companion), factor)
+            } else {
+                shifted(l, *weighted, *companion_mass, none - by_logits)
+            };
+        }
         *mass = rescaled(l, *mass, factor);
         *companion_mass = rescaled(l, *companion_mass, companion_factor);
     }
@@ -397,14 +406,17 @@ fn risen<L: Lanes>(l: L, logits: &mut Logits<L::Elem>, block: &[L::Elem]) -> L::
 }
 
 #[inline(always)]
-fn add_tile<L: Lanes, C: Companion<L::Elem>>(
+fn add_tile<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     l: L,
     logits: Logits<L::Elem>,
     companion: C,
     [x, t]: [&[L::Elem]; 2],
-    (usual, weigh): (bool, bool),
+    usual: bool,
+    kept: &mut [L::Elem],
     [masses, companion_masses, weighted]: &mut Sums<L>,
 ) {
+    let keep = !kept.is_empty();
+    let (kept, kept_tail) = l.split_slice_mut(kept);
     let (x, x_tail) = l.split_slice(x);
     let (t, t_tail) = l.split_slice(t);
     let sums = masses.as_mut().iter_mut().zip(companion_masses.as_mut()).zip(weighted.as_mut());
@@ -423,9 +435,12 @@ fn add_tile<L: Lanes, C: Companion<L::Elem>>(
                 any_values(l, logits, companion, [usual, present], x, t)
             }
         };
+        if keep {
+            store_group(l, kept, kept_tail, index, values[0]);
+        }
         *mass = mass.add(l, values[0]);
         *companion_mass = companion_mass.add(l, values[1]);
-        if weigh {
+        if WEIGH {
             *weighted = weighted.add(l, values[2]);
         }
     }
