@@ -2,11 +2,13 @@
 //!
 //! A row is read once for its masses and, where that suffices, its loss ([`statistics`]); it is
 //! read again, once or twice, for what needs the masses first: terms that do not cancel, and
-//! gradients ([`elements`]). Each read is a kernel of its own. What is done once a row needs no
-//! vectors: here it is compiled once for each type instead of once for each back-end, and the
-//! kernels stay small enough for the compiler, whose time grows faster than a function does.
+//! gradients ([`elements`], or [`kept`] in the usual case). Each read is a kernel of its own. What
+//! is done once a row needs no vectors: here it is compiled once for each type instead of once for
+//! each back-end, and the kernels stay small enough for the compiler, whose time grows faster than
+//! a function does.
 
 mod elements;
+mod kept;
 mod statistics;
 mod tile;
 
@@ -17,9 +19,8 @@ use crate::lanes::Float;
 use crate::lanes::scalar::Scalar;
 use crate::math::{exp, ln};
 use crate::sum::Compensated;
-use elements::{
-    Aligned, KeptRead, Normalised, Pass, Row, SecondRead, Slope, TeacherSide, Terms, Weighing,
-};
+use elements::{Aligned, Normalised, Pass, Row, SecondRead, Slope, TeacherSide, Terms, Weighing};
+use kept::{KeptPass, KeptRead};
 use statistics::{FirstRead, Logits, Nothing, Probs, totals};
 
 /// What is compared, and how. Shapes agree, class indices are in range.
@@ -176,7 +177,8 @@ fn row<T: Float>(
     // At most twice: a gradient that is centred needs the sum first.
     while plan.pass.terms || plan.pass.gradient.is_some() {
         let pass = plan.pass;
-        let terms = match (pass.kept(known.kept), teacher) {
+        let kept = if known.kept { KeptPass::new(&pass) } else { None };
+        let terms = match (kept, teacher) {
             (Some(pass), Row::Numbers(teacher)) => {
                 problem.backend.run(KeptRead { pass, student, teacher, grad: out })
             }
