@@ -205,6 +205,16 @@ fn made<R: Real>(what: &str, form: Form, rows: usize, classes: usize) -> Problem
                 }
             }
         }
+        // It moves, but all numbers stay usual.
+        "climbing" => {
+            for (i, (x, t)) in problem.student.iter_mut().zip(&mut problem.teacher).enumerate() {
+                let height = (i % classes) as f64 / 300.0;
+                *x = R::of(x.to_f64() / 8.0 + height);
+                if form == Form::Logits {
+                    *t = R::of(t.to_f64() / 8.0 + height);
+                }
+            }
+        }
         // Suppressed classes on one side or both, from the start.
         "masked" => {
             for i in (0..n).filter(|i| i % 3 == 0 || i % classes < classes / 3) {
@@ -230,7 +240,8 @@ fn made<R: Real>(what: &str, form: Form, rows: usize, classes: usize) -> Problem
     problem
 }
 
-const MADE: [&str; 7] = ["ordinary", "warm", "spread", "rising", "masked", "specials", "close"];
+const MADE: [&str; 8] =
+    ["ordinary", "warm", "spread", "rising", "climbing", "masked", "specials", "close"];
 
 fn compare_bits<R: Real>(shapes: impl Iterator<Item = (usize, usize)> + Clone) {
     for what in MADE {
@@ -315,7 +326,7 @@ fn scale(shares: &[[f64; 4]], kind: Kind) -> f64 {
 }
 
 fn compare_reference<R: Real>() {
-    for what in ["ordinary", "warm", "rising", "close", "offset", "unnormalised"] {
+    for what in ["ordinary", "warm", "rising", "climbing", "close", "offset", "unnormalised"] {
         for form in FORMS {
             for (rows, classes) in [(7, 1), (5, 2), (40, 10), (3, 129), (1, 3000)] {
                 let problem = match what {

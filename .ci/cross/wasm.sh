@@ -25,14 +25,26 @@ build() {
   cp "$dir/wasm32-unknown-unknown/release/$module.wasm" "$folder/$name$flavour.wasm"
 }
 
-for flavour in "" -simd128; do
-  module=kldiv
-  build kldiv "$flavour" rustc "${options[@]}" --lib --no-default-features --features panic-handler --crate-type cdylib
-done
-module=module
-for flavour in "" -simd128 -small; do
+# Each flavour has a folder of its own and waits for one core most of the time: all at once.
+modules() {
+  local flavour=$1 kernel module
+  if [ "$flavour" != -small ]; then
+    module=kldiv
+    build kldiv "$flavour" rustc "${options[@]}" --lib --no-default-features --features panic-handler --crate-type cdylib
+  fi
+  module=module
   for kernel in kl kl_log_target; do
     build "$kernel" "$flavour" build "${options[@]}" --manifest-path tests/wasm/Cargo.toml --features "$kernel"
   done
+  [ -n "$flavour" ] ||
+    build libm "" build "${options[@]}" --manifest-path tests/wasm/Cargo.toml --features plain_kl,plain_kl_log_target
+}
+
+running=()
+for flavour in "" -simd128 -small; do
+  modules "$flavour" &
+  running+=($!)
 done
-build libm "" build "${options[@]}" --manifest-path tests/wasm/Cargo.toml --features plain_kl,plain_kl_log_target
+for job in "${running[@]}"; do
+  wait "$job"
+done
