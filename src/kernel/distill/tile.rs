@@ -15,6 +15,12 @@ const fn registers<L: Lanes>() -> usize {
     virtual_lanes::<L::Elem>() / L::COUNT
 }
 
+/// Registers from the first of a whole group to its last.
+#[inline(always)]
+const fn span<L: Lanes>() -> usize {
+    3 * registers::<L>() + 1
+}
+
 /// The four registers of a tile whose elements are those of the same lanes, if all are there.
 #[inline(always)]
 pub(super) fn whole_group<L: Lanes>(
@@ -22,7 +28,7 @@ pub(super) fn whole_group<L: Lanes>(
     tile: &[L::Raw],
     index: usize,
 ) -> Option<[L::Vec; GROUP]> {
-    let group = tile.get(index..)?.get(..3 * registers::<L>() + 1)?;
+    let group = tile.get(index..index + span::<L>())?;
     Some([
         l.load(group[0]),
         l.load(group[registers::<L>()]),
@@ -68,6 +74,14 @@ pub(super) fn store_group<L: Lanes>(
     group: [L::Vec; GROUP],
 ) {
     let whole = tile.len();
+    if let Some(places) = tile.get_mut(index..index + span::<L>()) {
+        let [a, b, c, d] = group;
+        places[0] = l.store(a);
+        places[registers::<L>()] = l.store(b);
+        places[2 * registers::<L>()] = l.store(c);
+        places[3 * registers::<L>()] = l.store(d);
+        return;
+    }
     for (k, register) in group.into_iter().enumerate() {
         let at = index + k * registers::<L>();
         if let Some(raw) = tile.get_mut(at) {
