@@ -248,7 +248,7 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T
         let mut first = None;
         let tile = tile_length::<T>();
         let block = TILES * tile;
-        if !masses.is_empty() {
+        if !WEIGH && !masses.is_empty() {
             raise::<L, C, WEIGH>(l, &mut logits, &mut companion, [x, t], None);
             first = Some(references(logits, companion));
         }
@@ -415,7 +415,7 @@ fn add_tile<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     kept: &mut [L::Elem],
     [masses, companion_masses, weighted]: &mut Sums<L>,
 ) {
-    let keep = !kept.is_empty();
+    let keep = !WEIGH && !kept.is_empty();
     let (kept, kept_tail) = l.split_slice_mut(kept);
     let (x, x_tail) = l.split_slice(x);
     let (t, t_tail) = l.split_slice(t);
