@@ -82,7 +82,7 @@ pub enum Divergence<T> {
 /// The divergence between what a teacher and a student say of each row, from the student's logits.
 ///
 /// This borrows its slices. Nothing is computed before a method is called, nothing is kept, and no
-/// temporary is needed: a loss takes one read of each row, a gradient two or three.
+/// temporary is needed: a loss takes one read of each row, a gradient two to four.
 ///
 /// The temperature τ divides the logits of both and nothing else. Where a loss is meant to be
 /// multiplied by τ², as is usual for soft targets, the factor goes into the upstream gradient:

@@ -6,6 +6,9 @@
 //! move shrinks what was summed before by more than `e`, so errors of rescaling do not pile up.
 //! Whether a block moves the reference depends on the block's numbers alone, not on how many of
 //! them a register holds: the bits are the same everywhere.
+//!
+//! For a gradient, which needs more reads anyway, the reference is the largest logit of the row: it
+//! never moves, and the masses can be kept.
 
 use super::tile::{any_group, store_group, tile_length, whole_group};
 use crate::kernel::distill::exp_of;
@@ -232,8 +235,7 @@ pub(super) struct FirstRead<'a, T, C, const WEIGH: bool> {
     pub(super) companion: C,
     pub(super) x: &'a [T],
     pub(super) t: &'a [T],
-    /// Where the logits' masses are left, or empty. All are relative to one reference, the largest
-    /// logit: the row is read for that first.
+    /// Where the logits' masses are left; or empty, as always with `WEIGH`.
     pub(super) masses: &'a mut [T],
 }
 
