@@ -291,6 +291,20 @@ impl<T: Float> Problem<'_, T> {
 }
 
 impl<T: Float> Known<T> {
+    /// What holds with a teacher whose probabilities sum to one.
+    fn of_student(student: Measured<T>) -> Self {
+        Known {
+            is_valid: student.is_valid(),
+            student,
+            teacher: None,
+            all_usual: false,
+            kept: false,
+            teacher_mass: T::ONE,
+            excess: T::ZERO,
+            value: None,
+        }
+    }
+
     /// From the logits or log-probabilities that weigh and those that do not, and their weighted
     /// differences if they are wanted.
     fn of_logits(
@@ -302,16 +316,7 @@ impl<T: Float> Known<T> {
     ) -> Self {
         let (student, teacher) =
             if problem.student_weighs() { (weights, others) } else { (others, weights) };
-        let mut known = Known {
-            is_valid: student.is_valid(),
-            student,
-            teacher: None,
-            all_usual: false,
-            kept: false,
-            teacher_mass: T::ONE,
-            excess: T::ZERO,
-            value: None,
-        };
+        let mut known = Known::of_student(student);
         let reference = teacher.logits.reference;
         let mut put_back = T::ONE;
         if let Teacher::LogProbs(_) = problem.teacher {
@@ -355,17 +360,7 @@ impl<T: Float> Known<T> {
             Divergence::Forward => certain(total(weighted), teacher_mass * ln_of(student.mass)),
             _ => None,
         };
-        let is_valid = student.is_valid();
-        Known {
-            is_valid,
-            student,
-            teacher: None,
-            all_usual,
-            kept: false,
-            teacher_mass,
-            excess,
-            value,
-        }
+        Known { all_usual, teacher_mass, excess, value, ..Known::of_student(student) }
     }
 
     fn of_class(problem: &Problem<'_, T>, student: Measured<T>, logit: T, all_usual: bool) -> Self {
@@ -374,18 +369,7 @@ impl<T: Float> Known<T> {
             Divergence::Forward => certain(ln_of(student.mass), T::ZERO - exponent),
             _ => None,
         };
-        let is_valid = student.is_valid();
-        let (teacher_mass, excess) = (T::ONE, T::ZERO);
-        Known {
-            is_valid,
-            student,
-            teacher: None,
-            all_usual,
-            kept: false,
-            teacher_mass,
-            excess,
-            value,
-        }
+        Known { all_usual, value, ..Known::of_student(student) }
     }
 
     /// The divergence from a second read's sums.
