@@ -252,8 +252,9 @@ fn first_read<T: Float, const WEIGH: bool>(
         (Teacher::Probs(_), Row::Numbers(probs)) => {
             let (companion, x, t, masses) = (Probs, student, probs, &mut [][..]);
             let read = backend.run(FirstRead::<_, _, WEIGH> { logits, companion, x, t, masses });
-            let sums = [read.companion_mass, read.weighted];
-            Known::of_probs(problem, Measured::new(read.logits, read.mass), sums, read.usual)
+            let student = Measured::new(read.logits, read.mass);
+            let weighted = WEIGH.then_some(read.weighted);
+            Known::of_probs(problem, student, read.companion_mass, weighted, read.usual)
         }
         (_, Row::Numbers(numbers)) => {
             let of_teacher = match problem.teacher {
@@ -351,13 +352,16 @@ impl<T: Float> Known<T> {
     fn of_probs(
         problem: &Problem<'_, T>,
         student: Measured<T>,
-        [teacher_mass, weighted]: [Compensated<T>; 2],
+        teacher_mass: Compensated<T>,
+        weighted: Option<Compensated<T>>,
         all_usual: bool,
     ) -> Self {
         let excess = (teacher_mass.sum - T::ONE) + teacher_mass.lost;
         let teacher_mass = total(teacher_mass);
-        let value = match problem.divergence {
-            Divergence::Forward => certain(total(weighted), teacher_mass * ln_of(student.mass)),
+        let value = match (problem.divergence, weighted) {
+            (Divergence::Forward, Some(weighted)) => {
+                certain(total(weighted), teacher_mass * ln_of(student.mass))
+            }
             _ => None,
         };
         Known { all_usual, teacher_mass, excess, value, ..Known::of_student(student) }
