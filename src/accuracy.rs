@@ -13,6 +13,9 @@ pub const EXP_F32_MAX_ULP: f64 = 0.75;
 pub const EXP_F64_MAX_ULP: f64 = 0.9;
 /// Exponential of either where the result is subnormal.
 pub const EXP_SUBNORMAL_MAX_ULP: f64 = 1.0;
+/// Exponential of either as a factor in a term, a share or a loss: this many `u` of itself, where
+/// that is a normal number.
+pub const EXP_FACTOR_MAX_U: f64 = 1.3;
 /// One term: at most this many `u·p·(|ln p| + |ln q|)`; where both sides are logarithms, `u·|term|`.
 pub const TERM_MAX_U: f64 = 4.0;
 /// A sum: at most this many `u` of its own absolute value …

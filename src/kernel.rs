@@ -16,6 +16,7 @@ pub(crate) use formula::{Forward, LnProbs, Of, Probs};
 pub(crate) use map::Factors;
 
 use crate::lanes::{Float, Lanes};
+use crate::sum::{FOUR, is_short, sum_four};
 
 /// Something to run on a back-end. Everything it calls must be inlined: one function that is
 /// not leaves the back-end's instruction set and turns each instruction into a call.
@@ -40,7 +41,15 @@ impl<T: Float, F: Formula<T>> Kernel<T> for RowSums<'_, T, F> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
-        let RowSums { formula, mut x, mut t, row_length, out } = self;
+        let RowSums { formula, mut x, mut t, row_length, mut out } = self;
+        if F::VARIANTS && is_short::<L>(row_length) && out.len() >= FOUR {
+            let four = ..FOUR * row_length;
+            while let (Some(x), Some(t), Some([a, b, c, d])) =
+                (x.split_off(four), t.split_off(four), out.split_off_mut(..FOUR))
+            {
+                [*a, *b, *c, *d] = sum_four(l, formula, x, t, row_length);
+            }
+        }
         for out in out {
             // Not `chunks`: it would bring a panic for a length of zero.
             let (Some(x), Some(t)) = (x.split_off(..row_length), t.split_off(..row_length)) else {

@@ -83,7 +83,7 @@ pub trait Arithmetic: Copy {
         let finite = self.less(x, self.splat(Self::Elem::INFINITY));
         (mantissa, self.select(self.less(zero, x), self.select(finite, exponent, special), special))
     }
-    /// Lane `i` of the result is lane `(i + by) mod COUNT`, for a `v` whose period is `2·by`.
+    /// Lane `i` of the result is lane `(i + by) mod COUNT`.
     fn rotate(self, v: Self::Vec, by: usize) -> Self::Vec;
 }
 

@@ -138,7 +138,10 @@
 //! | a sum of any length | 2 u · \|sum\| + 8 u · Σ p (\|ln p\| + \|ln q\|) | [`SUM_MAX_U`](accuracy::SUM_MAX_U), [`SUM_MAX_U_OF_SCALE`](accuracy::SUM_MAX_U_OF_SCALE) |
 //!
 //! Where eᵗ or a result is subnormal, the distance between two subnormal numbers is a further floor.
-//! The bound of a sum does not grow with its length.
+//! The bound of a sum does not grow with its length. That of exp in ulp holds where exp is the
+//! result, which is [`KlDiv::grad_input`]; as a factor in a term, a share or a loss it takes fewer
+//! operations and is within 1.3 u of itself ([`EXP_FACTOR_MAX_U`](accuracy::EXP_FACTOR_MAX_U)), which
+//! the other bounds include.
 //!
 //! # Instruction sets
 //!

@@ -8,7 +8,7 @@ mod exp;
 mod ln;
 
 pub(crate) use exp::ExpConstants;
-pub(crate) use exp::exp;
+pub(crate) use exp::{exp, exp_factor};
 pub(crate) use ln::LnConstants;
 pub(crate) use ln::{ln, ln_minus};
 

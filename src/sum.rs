@@ -12,6 +12,11 @@
 //! The main sum alone decides whether the result is finite, so infinities and NaNs come out as
 //! the plain sum has them.
 
+mod merge;
+
+use merge::merge_lanes;
+pub(crate) use merge::{FOUR, fold, is_short, merge_four, quarter, sum_lanes};
+
 use crate::kernel::{Formula, any_value, register_value, usual_values, variants};
 use crate::lanes::scalar::Scalar;
 use crate::lanes::{Arithmetic, Float, Lanes, virtual_lanes};
@@ -116,6 +121,31 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
         total = total.merge(scalar, sum_chunk(l, formula, x, t));
     }
     total.value()
+}
+
+/// The sums of four streams, the rows of two slices, where rows fit a register: [`is_short`].
+#[inline(always)]
+pub(crate) fn sum_four<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    mut x: &[L::Elem],
+    mut t: &[L::Elem],
+    row_length: usize,
+) -> [L::Elem; FOUR] {
+    let mut sums = [l.splat(L::Elem::ZERO); FOUR];
+    for sum in &mut sums {
+        if let (Some(x), Some(t)) = (x.split_off(..row_length), t.split_off(..row_length)) {
+            *sum = sum_register(l, formula, x, t);
+        }
+    }
+    let sums = merge_four(l, sums);
+    [value_of(l, sums, 0), value_of(l, sums, 1), value_of(l, sums, 2), value_of(l, sums, 3)]
+}
+
+#[inline(always)]
+fn value_of<L: Lanes>(l: L, sums: Compensated<L::Vec>, which: usize) -> L::Elem {
+    let (sum, lost) = (quarter(l, sums.sum, which), quarter(l, sums.lost, which));
+    Compensated { sum, lost }.value()
 }
 
 /// The sum of a stream with no more than one term for each lane: what [`sum_chunk`] does, less
@@ -276,14 +306,6 @@ fn load<L: Lanes>(l: L, group: &[L::Raw]) -> [L::Vec; GROUP] {
     ]
 }
 
-/// The sum of a register's lanes in each of them, if it is finite.
-#[inline(always)]
-pub(crate) fn sum_lanes<A: Arithmetic>(a: A, terms: A::Vec) -> A::Vec {
-    let Compensated { sum, lost } =
-        merge_lanes(a, Compensated { sum: terms, ..Compensated::zero(a) });
-    a.add(sum, lost)
-}
-
 /// The only register of a slice; `fill` in the lanes without an element.
 #[inline(always)]
 pub(crate) fn only<L: Lanes>(l: L, slice: &[L::Elem], fill: L::Elem) -> L::Vec {
@@ -323,31 +345,6 @@ fn add_to<L: Lanes>(
     if let Some(lanes) = bank.get_mut(register) {
         *lanes = lanes.add(l, terms);
     }
-}
-
-/// Merges all lanes: first whole registers, then those of the last one.
-#[inline(always)]
-pub(crate) fn fold<L: Lanes>(l: L, mut bank: &mut [Compensated<L::Vec>]) -> Compensated<L::Elem> {
-    while bank.len() > 1 {
-        let (lower, upper) = bank.split_at_mut(bank.len() / 2);
-        for (a, b) in lower.iter_mut().zip(upper) {
-            *a = a.merge(l, *b);
-        }
-        bank = lower;
-    }
-    merge_lanes(l, bank.first().copied().unwrap_or(Compensated::zero(l))).first(l)
-}
-
-/// Merges the lanes of a register, each time with the other half of them: all hold the result.
-#[inline(always)]
-fn merge_lanes<A: Arithmetic>(a: A, mut all: Compensated<A::Vec>) -> Compensated<A::Vec> {
-    let mut by = A::COUNT / 2;
-    while by > 0 {
-        let rotated = Compensated { sum: a.rotate(all.sum, by), lost: a.rotate(all.lost, by) };
-        all = all.merge(a, rotated);
-        by /= 2;
-    }
-    all
 }
 
 /// [`sum`] for single elements: lane by lane, each in registers from its first term to its last,

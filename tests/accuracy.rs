@@ -70,6 +70,21 @@ fn exp_of<R: Real>(isa: Isa, values: &[R]) -> Vec<R> {
     out
 }
 
+/// The library's `exp` as a factor, of those values whose difference from an input one lower is 1: their term is
+/// `eᵗ·1`.
+fn factors_of<R: Real>(isa: Isa, values: &[R]) -> Vec<(R, R)> {
+    let lower = |t: R| R::of(t.to_f64() - 1.0);
+    let apart_by_one = |&t: &R| R::of(t.to_f64() - lower(t).to_f64()).to_f64() == 1.0;
+    let targets: Vec<R> = values.iter().copied().filter(apart_by_one).collect();
+    let inputs: Vec<R> = targets.iter().copied().map(lower).collect();
+    let mut out = vec![R::of(0.0); targets.len()];
+    let kl =
+        KlDiv::new(Input::LogProbs(&inputs), Target::LogProbs(&targets)).expect("equal lengths");
+    let kl = kl.on(isa).expect("an available instruction set");
+    kl.pointwise(&mut out).expect("equal lengths");
+    targets.into_iter().zip(out).collect()
+}
+
 // f32: the truth is std's f64, whose error is below 2⁻²⁸ ulp of an f32.
 
 /// Errors of `ln`.
@@ -128,6 +143,19 @@ fn ln_and_exp_of_every_509th_f32() {
         ends.into_iter().flat_map(|end| end.saturating_sub(64)..end + 64)
     });
     hold_f32(sweep_f32(positive.chain(edges).flat_map(|bits| [bits, bits | (1 << 31)])));
+}
+
+#[test]
+fn exp_of_f32_as_a_factor() {
+    let bits = (0..0x42ae_0000_u32).step_by(101); // up to 87
+    let values: Vec<f32> =
+        bits.flat_map(|bits| [f32::from_bits(bits), -f32::from_bits(bits)]).collect();
+    let mut worst = Worst::new();
+    for (x, value) in factors_of(Isa::best(), &values) {
+        let exact = f64::from(x).exp();
+        worst.add((f64::from(value) - exact).abs() / (exact * f32::UNIT), x);
+    }
+    worst.within(&"exp f32 as a factor", accuracy::EXP_FACTOR_MAX_U, "u");
 }
 
 #[test]
@@ -289,6 +317,20 @@ mod double {
         let [normal, subnormal] = worst;
         normal.within(&"exp f64", accuracy::EXP_F64_MAX_ULP, "ulp");
         subnormal.within(&"exp f64, subnormal results", accuracy::EXP_SUBNORMAL_MAX_ULP, "ulp");
+    }
+
+    #[test]
+    fn exp_of_f64_as_a_factor() {
+        let mut truth = Truth::new();
+        let mut worst = Worst::new();
+        for (x, value) in factors_of(Isa::best(), &exp_arguments()) {
+            if x.exp() >= f64::MIN_POSITIVE {
+                // In [0.5, 1): of that many `u` is the number, where its ulp is one.
+                let (fraction, _) = libm::frexp(x.exp());
+                worst.add(truth.exp_error(x, value) / fraction, x);
+            }
+        }
+        worst.within(&"exp f64 as a factor", accuracy::EXP_FACTOR_MAX_U, "u");
     }
 }
 

@@ -17,7 +17,7 @@ use crate::distill::{Divergence, Teacher};
 use crate::isa::Backend;
 use crate::lanes::Float;
 use crate::lanes::scalar::Scalar;
-use crate::math::{exp, ln};
+use crate::math::{exp_factor, ln};
 use crate::sum::Compensated;
 use elements::{Aligned, Normalised, Pass, Row, SecondRead, Slope, TeacherSide, Terms, Weighing};
 use kept::{KeptPass, KeptRead};
@@ -568,7 +568,7 @@ fn total<T: Float>(sum: Compensated<T>) -> T {
 
 #[inline(never)]
 fn exp_of<T: Float>(x: T) -> T {
-    exp::<_, true>(Scalar::<T>::NEW, x)
+    exp_factor::<_, true>(Scalar::<T>::NEW, x)
 }
 
 #[inline(never)]

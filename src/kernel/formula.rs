@@ -3,7 +3,7 @@
 use core::marker::PhantomData;
 
 use crate::lanes::{Arithmetic, Float, Lanes, Two};
-use crate::math::{exp, ln, ln_minus};
+use crate::math::{exp, exp_factor, ln, ln_minus};
 use crate::sum::GROUP;
 
 /// A function of one element. `ANY` is as in [`crate::math`]: without it, `x` and `t` are
@@ -126,7 +126,13 @@ pub(crate) trait TargetForm: Copy {
     const BRANCHES: bool;
 
     fn usual<L: Lanes>(l: L, t: [L::Vec; GROUP]) -> bool;
+    /// The probability, as a factor of something.
     fn p<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec) -> A::Vec;
+    /// The same as a result: rounded better.
+    #[inline(always)]
+    fn p_alone<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec) -> A::Vec {
+        Self::p::<A, ANY>(a, t)
+    }
     /// `ln p`.
     fn ln_p<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec) -> A::Vec;
     /// `ln p − y`.
@@ -243,6 +249,10 @@ impl TargetForm for LnProbs {
     }
     #[inline(always)]
     fn p<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec) -> A::Vec {
+        exp_factor::<A, ANY>(a, t)
+    }
+    #[inline(always)]
+    fn p_alone<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec) -> A::Vec {
         exp::<A, ANY>(a, t)
     }
     #[inline(always)]
@@ -285,6 +295,12 @@ pub(crate) trait Family: Copy {
     const READS_INPUT: bool;
     /// [`Formula::VARIANTS`].
     const VARIANTS: bool;
+
+    /// The probability as [`Family::value`] has it.
+    #[inline(always)]
+    fn p<A: Arithmetic, R: TargetForm, const ANY: bool>(a: A, t: A::Vec) -> A::Vec {
+        R::p::<A, ANY>(a, t)
+    }
 
     /// As [`Formula::value`], where the target probability is not zero.
     fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
@@ -336,7 +352,7 @@ impl<T: Float, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R
         let value = F::value::<A, I, R, ANY>(a, x, t, g);
         if ANY {
             // Without target probability an element takes no part.
-            or_nothing(a, R::p::<A, ANY>(a, t), value)
+            or_nothing(a, F::p::<A, R, ANY>(a, t), value)
         } else {
             value
         }
@@ -389,13 +405,17 @@ impl Family for InputGrad {
     const VARIANTS: bool = false;
 
     #[inline(always)]
+    fn p<A: Arithmetic, R: TargetForm, const ANY: bool>(a: A, t: A::Vec) -> A::Vec {
+        R::p_alone::<A, ANY>(a, t)
+    }
+    #[inline(always)]
     fn value<A: Arithmetic, I: InputForm, R: TargetForm, const ANY: bool>(
         a: A,
         x: A::Vec,
         t: A::Vec,
         g: A::Vec,
     ) -> A::Vec {
-        I::grad(a, R::p::<A, ANY>(a, t), x, g)
+        I::grad(a, Self::p::<A, R, ANY>(a, t), x, g)
     }
 }
 

@@ -6,8 +6,8 @@
 use super::map::map;
 use super::{Formula, Kernel};
 use crate::lanes::{Arithmetic, Float, Lanes, Two};
-use crate::math::{exp, ln};
-use crate::sum::{GROUP, only, sum, sum_lanes};
+use crate::math::{exp_factor, ln};
+use crate::sum::{Compensated, FOUR, GROUP, is_short, merge_four, only, quarter, sum, sum_lanes};
 
 /// Log-probabilities of rows of `classes > 0` logits.
 pub(crate) struct LogSoftmax<'a, T> {
@@ -74,12 +74,6 @@ fn ln_of<L: Lanes>(l: L, x: L::Elem) -> L::Vec {
     }
 }
 
-/// Whether rows fit a register, and registers are large enough for that to be worth code of its own.
-#[inline(always)]
-const fn is_short<L: Lanes>(classes: usize) -> bool {
-    L::VARIANTS && L::COUNT >= 8 && classes <= L::COUNT
-}
-
 /// Rows of no more elements than a register holds, four at a time as long as there are four: with
 /// one the processor would mostly wait.
 #[inline(always)]
@@ -89,22 +83,20 @@ fn short_rows<L: Lanes, const LN: bool>(
     classes: usize,
     mut out: &mut [L::Elem],
 ) {
-    let four = Two(Two(l));
     let present = l.first_lanes(classes);
     while let (Some(mut rows), Some(mut out)) =
-        (logits.split_off(..4 * classes), out.split_off_mut(..4 * classes))
+        (logits.split_off(..FOUR * classes), out.split_off_mut(..FOUR * classes))
     {
         let t = [
             [next_row(l, &mut rows, classes), next_row(l, &mut rows, classes)],
             [next_row(l, &mut rows, classes), next_row(l, &mut rows, classes)],
         ];
-        let present = [[present; 2]; 2];
-        let below = below(four, t, present);
+        let below = below(Two(Two(l)), t, [[present; 2]; 2]);
         let [[a, b], [c, d]] = below;
         let [[a, b], [c, d]] = if l.all_usual_exponents([a, b, c, d]) {
-            shares::<_, LN, false>(four, below, present)
+            shares_of_four::<_, LN, false>(l, below, present)
         } else {
-            shares::<_, LN, true>(four, below, present)
+            shares_of_four::<_, LN, true>(l, below, present)
         };
         for result in [a, b, c, d] {
             store_next_row(l, &mut out, classes, result);
@@ -132,14 +124,40 @@ fn below<A: Arithmetic>(a: A, t: A::Vec, present: A::Mask) -> A::Vec {
 /// Each exponential as a share of their sum, or the logarithm of that. The sum of usual ones is at
 /// least the largest, which is 1.
 #[inline(always)]
-fn shares<A: Arithmetic, const LN: bool, const ANY: bool>(
-    a: A,
-    below: A::Vec,
-    present: A::Mask,
-) -> A::Vec {
-    let above_zero = exp::<A, ANY>(a, below);
-    let mass = sum_lanes(a, a.select(present, above_zero, a.splat(A::Elem::ZERO)));
-    if LN { a.sub(below, ln::<A, ANY>(a, mass)) } else { a.div(above_zero, mass) }
+fn shares<L: Lanes, const LN: bool, const ANY: bool>(
+    l: L,
+    below: L::Vec,
+    present: L::Mask,
+) -> L::Vec {
+    let above_zero = exp_factor::<_, ANY>(l, below);
+    let mass = sum_lanes(l, only_present(l, above_zero, present));
+    if LN { l.sub(below, ln::<_, ANY>(l, mass)) } else { l.div(above_zero, mass) }
+}
+
+/// [`shares`] of four rows, with one logarithm for all.
+#[inline(always)]
+fn shares_of_four<L: Lanes, const LN: bool, const ANY: bool>(
+    l: L,
+    below: [[L::Vec; 2]; 2],
+    present: L::Mask,
+) -> [[L::Vec; 2]; 2] {
+    let four = Two(Two(l));
+    let above_zero = exp_factor::<_, ANY>(four, below);
+    let [[a, b], [c, d]] = only_present(four, above_zero, [[present; 2]; 2]);
+    let Compensated { sum, lost } = merge_four(l, [a, b, c, d]);
+    let mass = l.add(sum, lost);
+    let of_mass = if LN { ln::<_, ANY>(l, mass) } else { mass };
+    let of_row = [
+        [l.splat(quarter(l, of_mass, 0)), l.splat(quarter(l, of_mass, 1))],
+        [l.splat(quarter(l, of_mass, 2)), l.splat(quarter(l, of_mass, 3))],
+    ];
+    if LN { four.sub(below, of_row) } else { four.div(above_zero, of_row) }
+}
+
+/// 0 in the other lanes.
+#[inline(always)]
+fn only_present<A: Arithmetic>(a: A, v: A::Vec, present: A::Mask) -> A::Vec {
+    a.select(present, v, a.splat(A::Elem::ZERO))
 }
 
 /// Takes a row off, −∞ in the lanes without an element.
@@ -199,7 +217,7 @@ impl<T: Float> Formula<T> for Exp<T> {
         t: A::Vec,
         _: A::Vec,
     ) -> A::Vec {
-        exp::<A, ANY>(a, a.sub(t, a.splat(self.largest)))
+        exp_factor::<A, ANY>(a, a.sub(t, a.splat(self.largest)))
     }
     #[inline(always)]
     fn fill(self) -> (T, T) {
@@ -222,7 +240,7 @@ impl<T: Float> Formula<T> for Share<T> {
         t: A::Vec,
         _: A::Vec,
     ) -> A::Vec {
-        let above_zero = exp::<A, ANY>(a, a.sub(t, a.splat(self.largest)));
+        let above_zero = exp_factor::<A, ANY>(a, a.sub(t, a.splat(self.largest)));
         a.div(above_zero, a.splat(self.mass))
     }
     #[inline(always)]

@@ -291,7 +291,7 @@ const LANE_NUMBERS_F64: [f64; 8] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
 same_but_for_names! {
     F32, f32, f32s, m32s, F32_LANES, LANE_NUMBERS_F32,
     as_simd_f32s, as_mut_simd_f32s, partial_load_f32s, partial_store_f32s,
-    splat_f32s, rotate_right_f32s, add_f32s, sub_f32s, mul_f32s, div_f32s,
+    splat_f32s, rotate_left_f32s, add_f32s, sub_f32s, mul_f32s, div_f32s,
     less_than_f32s, equal_f32s, max_f32s, select_u32s;
     arithmetic {
         #[inline(always)]
@@ -350,7 +350,7 @@ same_but_for_names! {
 same_but_for_names! {
     F64, f64, f64s, m64s, F64_LANES, LANE_NUMBERS_F64,
     as_simd_f64s, as_mut_simd_f64s, partial_load_f64s, partial_store_f64s,
-    splat_f64s, rotate_right_f64s, add_f64s, sub_f64s, mul_f64s, div_f64s,
+    splat_f64s, rotate_left_f64s, add_f64s, sub_f64s, mul_f64s, div_f64s,
     less_than_f64s, equal_f64s, max_f64s, select_u64s;
     arithmetic {
         #[inline(always)]

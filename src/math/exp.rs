@@ -6,7 +6,8 @@
 //! e^x = 2^n·(1 + r + r²·Q(r))
 //! ```
 //!
-//! where the rounding error of `1 + r` is recovered and added to the small last part.
+//! [`exp`] recovers the rounding error of `1 + r` and adds it to the small last part. Three
+//! operations less are [`exp_factor`], for what is multiplied, divided or added afterwards.
 
 use crate::lanes::{Arithmetic, Float};
 
@@ -70,8 +71,19 @@ impl ExpConstants for f64 {
 /// `e^x` within [`crate::accuracy`]: 0 at −∞, +∞ at +∞.
 #[inline(always)]
 pub(crate) fn exp<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
+    exponential::<L, ANY, true>(l, x)
+}
+
+/// The same within [`EXP_FACTOR_MAX_U`](crate::accuracy::EXP_FACTOR_MAX_U).
+#[inline(always)]
+pub(crate) fn exp_factor<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
+    exponential::<L, ANY, false>(l, x)
+}
+
+#[inline(always)]
+fn exponential<L: Arithmetic, const ANY: bool, const RECOVER: bool>(l: L, x: L::Vec) -> L::Vec {
     if !ANY {
-        let Scaled { mantissa, power, .. } = scaled(l, x);
+        let Scaled { mantissa, power, .. } = scaled::<L, RECOVER>(l, x);
         return l.mul(mantissa, power);
     }
     // Where the result is zero, not even a subnormal number may arise on the way: x86 takes
@@ -81,7 +93,7 @@ pub(crate) fn exp<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
     let highest = l.splat(L::Elem::OVERFLOW);
     let x = l.select(vanishes, zero, x);
     let x = l.select(l.less(highest, x), highest, x);
-    let Scaled { mantissa, n, .. } = scaled(l, x);
+    let Scaled { mantissa, n, .. } = scaled::<L, RECOVER>(l, x);
     // 2^n may be out of range: two factors that are not.
     let (half, first) = l.round_pow2(l.mul(n, l.splat(L::Elem::from_f64(0.5))));
     let (_, second) = l.round_pow2(l.sub(n, half));
@@ -96,15 +108,21 @@ struct Scaled<V> {
 }
 
 #[inline(always)]
-fn scaled<L: Arithmetic>(l: L, x: L::Vec) -> Scaled<L::Vec> {
+fn scaled<L: Arithmetic, const RECOVER: bool>(l: L, x: L::Vec) -> Scaled<L::Vec> {
     let (n, power) = l.round_pow2(l.mul(x, l.splat(L::Elem::LOG2_E)));
     let top = l.sub(x, l.mul(n, l.splat(L::Elem::LN2_TOP)));
     let rest = l.mul(n, l.splat(L::Elem::LN2_REST));
     let r = l.sub(top, rest);
     let square = l.mul(r, r);
     let bend = l.mul(square, super::horner_pairs(l, r, square, L::Elem::EXP_TAIL));
+    let small = l.sub(bend, rest);
     let one = l.splat(L::Elem::ONE);
-    let sum = l.add(one, top);
-    let lost = l.sub(top, l.sub(sum, one));
-    Scaled { mantissa: l.add(sum, l.add(lost, l.sub(bend, rest))), n, power }
+    let mantissa = if RECOVER {
+        let sum = l.add(one, top);
+        let lost = l.sub(top, l.sub(sum, one));
+        l.add(sum, l.add(lost, small))
+    } else {
+        l.add(one, l.add(top, small))
+    };
+    Scaled { mantissa, n, power }
 }

@@ -10,7 +10,7 @@ use super::tile::{any_group, store_group, tile_length, whole_group};
 use super::totals;
 use crate::kernel::{Kernel, or_nothing};
 use crate::lanes::{Arithmetic, Float, Lanes, Two};
-use crate::math::{exp, ln};
+use crate::math::{exp_factor, ln};
 use crate::sum::{Compensated, GROUP};
 
 /// One side of a row: `exponent = (t − reference)·factor`, `ln p = exponent − ln_mass`,
@@ -329,7 +329,7 @@ impl<T: Float> Normalised<T> {
         let exponent = self.logits.scaled(a, t);
         Side {
             ln: a.sub(exponent, a.splat(self.ln_mass)),
-            p: a.mul(exp::<A, ANY>(a, exponent), a.splat(self.share)),
+            p: a.mul(exp_factor::<A, ANY>(a, exponent), a.splat(self.share)),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::kernel::distill::exp_of;
 use crate::kernel::softmax::largest;
 use crate::kernel::{Kernel, or_nothing};
 use crate::lanes::{Arithmetic, Float, Lanes};
-use crate::math::{exp, ln_minus};
+use crate::math::{exp_factor, ln_minus};
 use crate::sum::{Compensated, GROUP, fold};
 
 /// Tiles of a block: 4 KB of each slice.
@@ -146,7 +146,7 @@ impl<T: Float> Companion<T> for Logits<T> {
     ) -> (A::Vec, A::Vec) {
         let own = self.scaled(a, t);
         let weighted = a.mul(mass, a.sub(exponent, own));
-        (exp::<A, ANY>(a, own), if ANY { or_nothing(a, mass, weighted) } else { weighted })
+        (exp_factor::<A, ANY>(a, own), if ANY { or_nothing(a, mass, weighted) } else { weighted })
     }
 }
 
@@ -500,7 +500,7 @@ fn values<A: Arithmetic, C: Companion<A::Elem>, const ANY: bool>(
     t: A::Vec,
 ) -> [A::Vec; 3] {
     let exponent = logits.scaled(a, x);
-    let mass = exp::<A, ANY>(a, exponent);
+    let mass = exp_factor::<A, ANY>(a, exponent);
     let (companion_mass, weighted) = companion.values::<A, ANY>(a, exponent, mass, t);
     [mass, companion_mass, weighted]
 }
