@@ -1,4 +1,4 @@
-// The C interface of kldiv, written by cbindgen from src/ffi.rs. Do not edit.
+// The C interface of kldiv, written by cbindgen from src/ffi. Do not edit.
 //
 // Every function returns a status; unless it is KLDIV_STATUS_OK, nothing has been written. Options of
 // NULL are all zero. What is checked: NULL (fine where the length is 0), alignment, outputs that overlap
@@ -11,6 +11,24 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+// The teacher is given as logits.
+#define KLDIV_TEACHER_LOGITS 0
+
+// The teacher is given as natural logarithms of probabilities.
+#define KLDIV_TEACHER_LOG_PROBS 1
+
+// The teacher is given as probabilities.
+#define KLDIV_TEACHER_PROBS 2
+
+// D(teacher ‖ student).
+#define KLDIV_DIVERGENCE_FORWARD 0
+
+// D(student ‖ teacher).
+#define KLDIV_DIVERGENCE_REVERSE 1
+
+// Of both from their mixture; `beta` is the teacher's share.
+#define KLDIV_DIVERGENCE_JENSEN_SHANNON 2
 
 // The input holds natural logarithms of probabilities.
 #define KLDIV_INPUT_LOG_PROBS 0
@@ -53,24 +71,6 @@
 
 // WebAssembly with simd128.
 #define KLDIV_ISA_SIMD128 6
-
-// The teacher is given as logits.
-#define KLDIV_TEACHER_LOGITS 0
-
-// The teacher is given as natural logarithms of probabilities.
-#define KLDIV_TEACHER_LOG_PROBS 1
-
-// The teacher is given as probabilities.
-#define KLDIV_TEACHER_PROBS 2
-
-// D(teacher ‖ student).
-#define KLDIV_DIVERGENCE_FORWARD 0
-
-// D(student ‖ teacher).
-#define KLDIV_DIVERGENCE_REVERSE 1
-
-// Of both from their mixture; `beta` is the teacher's share.
-#define KLDIV_DIVERGENCE_JENSEN_SHANNON 2
 
 // What a function says of its call. Unless it is `KLDIV_STATUS_OK`, nothing has been written.
 typedef enum {
