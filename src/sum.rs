@@ -27,10 +27,6 @@ pub(crate) const CHUNK: usize = 65_536;
 /// Terms that a lane adds up before the one compensated addition.
 pub(crate) const GROUP: usize = 4;
 
-/// Chunks that are summed side by side by kernels with [`variants`]. From memory, streams in
-/// several places are faster than one: at the end of a page the hardware's prefetch starts anew.
-const ABREAST: usize = 4;
-
 /// Whether code and stack are scarce: microcontrollers and WebAssembly.
 const SMALL: bool = cfg!(any(target_pointer_width = "16", target_pointer_width = "32"));
 
@@ -91,8 +87,8 @@ impl<T: Float> Compensated<T> {
 pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
-    mut x: &[L::Elem],
-    mut t: &[L::Elem],
+    x: &[L::Elem],
+    t: &[L::Elem],
 ) -> L::Elem {
     if variants::<L, F>() && t.len() <= L::COUNT {
         let sum = sum_register(l, formula, x, t);
@@ -108,15 +104,6 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     }
     let scalar = Scalar::<L::Elem>::NEW;
     let mut total = Compensated::zero(scalar);
-    if variants::<L, F>() {
-        while let (Some(x), Some(t)) =
-            (x.split_off(..ABREAST * CHUNK), t.split_off(..ABREAST * CHUNK))
-        {
-            for chunk in sum_abreast(l, formula, x, t) {
-                total = total.merge(scalar, chunk);
-            }
-        }
-    }
     for (x, t) in x.chunks(CHUNK).zip(t.chunks(CHUNK)) {
         total = total.merge(scalar, sum_chunk(l, formula, x, t));
     }
@@ -181,35 +168,6 @@ fn sum_register<L: Lanes, F: Formula<L::Elem>>(
     let (fill_x, fill_t) = formula.fill();
     let (x, t) = (only(l, x, fill_x), only(l, t, fill_t));
     l.add(register_value(l, formula, x, t, zero), zero)
-}
-
-/// The sums of [`ABREAST`] chunks.
-#[inline(always)]
-fn sum_abreast<L: Lanes, F: Formula<L::Elem>>(
-    l: L,
-    formula: F,
-    x: &[L::Elem],
-    t: &[L::Elem],
-) -> [Compensated<L::Elem>; ABREAST] {
-    let registers = virtual_lanes::<L::Elem>() / L::COUNT;
-    let (x, _) = l.split_slice(x);
-    let (t, _) = l.split_slice(t);
-    let mut banks = [l.bank(Compensated::zero(l)); ABREAST];
-    for block in 0..CHUNK / (GROUP * registers * L::COUNT) {
-        for (chunk, bank) in banks.iter_mut().enumerate() {
-            for (register, lanes) in bank.as_mut().iter_mut().enumerate() {
-                let start = (chunk * (CHUNK / L::COUNT)) + block * GROUP * registers + register;
-                if let Some([x, t]) = full_group(l, x, t, start) {
-                    *lanes = lanes.add(l, values(l, formula, load(l, x), load(l, t)));
-                }
-            }
-        }
-    }
-    let mut sums = [Compensated::zero(Scalar::<L::Elem>::NEW); ABREAST];
-    for (sum, bank) in sums.iter_mut().zip(&mut banks) {
-        *sum = fold(l, bank.as_mut());
-    }
-    sums
 }
 
 /// The sum of a chunk by registers, which share out the virtual lanes.
@@ -314,25 +272,6 @@ pub(crate) fn only<L: Lanes>(l: L, slice: &[L::Elem], fill: L::Elem) -> L::Vec {
         Some(&raw) => l.load(raw),
         None => l.load_tail(tail, fill),
     }
-}
-
-/// The values of a group.
-#[inline(always)]
-fn values<L: Lanes, F: Formula<L::Elem>>(
-    l: L,
-    formula: F,
-    x: [L::Vec; GROUP],
-    t: [L::Vec; GROUP],
-) -> [L::Vec; GROUP] {
-    let zero = l.splat(L::Elem::ZERO);
-    if formula.usual(l, x, t) {
-        return usual_values(l, formula, x, t, [zero; GROUP]);
-    }
-    let mut values = [zero; GROUP];
-    for ((value, x), t) in values.iter_mut().zip(x).zip(t) {
-        *value = formula.value::<L, true>(l, x, t, zero);
-    }
-    values
 }
 
 #[inline(always)]

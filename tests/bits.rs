@@ -223,7 +223,7 @@ fn compare_long_sums<R: Real>() {
     }
 }
 
-/// Where several chunks may be summed side by side.
+/// Results of several chunks, merged in their order.
 #[test]
 fn sums_of_many_chunks() {
     compare_long_sums::<f32>();
