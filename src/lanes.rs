@@ -116,12 +116,12 @@ pub trait Lanes: Arithmetic {
     /// The element in lane 0.
     fn first(self, v: Self::Vec) -> Self::Elem;
     /// Whether all elements are positive, normal and finite.
-    fn all_positive_normal(self, group: [Self::Vec; 4]) -> bool;
+    fn all_positive_normal<const N: usize>(self, group: [Self::Vec; N]) -> bool;
     /// Whether all absolute values are below [`ExpConstants::USUAL`]; false for a NaN.
-    fn all_usual_exponents(self, group: [Self::Vec; 4]) -> bool;
+    fn all_usual_exponents<const N: usize>(self, group: [Self::Vec; N]) -> bool;
     /// Whether all elements are in [+0, `limit`), for a positive normal `limit`. It may be false
     /// for elements next to the limit, and for −0.
-    fn all_from_zero_to(self, group: [Self::Vec; 4], limit: Self::Elem) -> bool;
+    fn all_from_zero_to<const N: usize>(self, group: [Self::Vec; N], limit: Self::Elem) -> bool;
 }
 
 /// Two registers in lockstep: each operation stands twice in a row, so that the processor's

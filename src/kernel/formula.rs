@@ -2,9 +2,8 @@
 
 use core::marker::PhantomData;
 
-use crate::lanes::{Arithmetic, Float, Lanes, Two};
+use crate::lanes::{Arithmetic, Float, Lanes};
 use crate::math::{exp, exp_factor, ln, ln_minus};
-use crate::sum::GROUP;
 
 /// A function of one element. `ANY` is as in [`crate::math`]: without it, `x` and `t` are
 /// known to be usual.
@@ -15,7 +14,12 @@ pub(crate) trait Formula<T: Float>: Copy {
     const BRANCHES: bool = false;
 
     /// Whether these elements can be given to `value::<_, false>`.
-    fn usual<L: Lanes<Elem = T>>(self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool;
+    fn usual<L: Lanes<Elem = T>, const N: usize>(
+        self,
+        l: L,
+        x: [L::Vec; N],
+        t: [L::Vec; N],
+    ) -> bool;
 
     /// Its value.
     fn value<A: Arithmetic<Elem = T>, const ANY: bool>(
@@ -36,20 +40,6 @@ pub(crate) trait Formula<T: Float>: Copy {
     fn fill(self) -> (T, T);
 }
 
-/// The values of a group of usual elements.
-#[inline(always)]
-pub(crate) fn usual_values<L: Lanes, F: Formula<L::Elem>>(
-    l: L,
-    formula: F,
-    x: [L::Vec; GROUP],
-    t: [L::Vec; GROUP],
-    g: [L::Vec; GROUP],
-) -> [L::Vec; GROUP] {
-    let [a, b] = formula.value::<Two<L>, false>(Two(l), [x[0], x[1]], [t[0], t[1]], [g[0], g[1]]);
-    let [c, d] = formula.value::<Two<L>, false>(Two(l), [x[2], x[3]], [t[2], t[3]], [g[2], g[3]]);
-    [a, b, c, d]
-}
-
 /// Whether a kernel has code of its own for short and for long slices.
 #[inline(always)]
 pub(crate) const fn variants<L: Lanes, F: Formula<L::Elem>>() -> bool {
@@ -65,7 +55,7 @@ pub(crate) fn register_value<L: Lanes, F: Formula<L::Elem>>(
     t: L::Vec,
     g: L::Vec,
 ) -> L::Vec {
-    if (variants::<L, F>() || L::COUNT == 1) && formula.usual(l, [x, x, x, x], [t, t, t, t]) {
+    if (variants::<L, F>() || L::COUNT == 1) && formula.usual(l, [x], [t]) {
         formula.value::<L, false>(l, x, t, g)
     } else {
         any_value(l, formula, x, t, g)
@@ -104,7 +94,7 @@ fn one_any_value<L: Lanes, F: Formula<L::Elem>>(
 
 /// What the input numbers are.
 pub(crate) trait InputForm: Copy {
-    fn usual<L: Lanes>(l: L, x: [L::Vec; GROUP]) -> bool;
+    fn usual<L: Lanes, const N: usize>(l: L, x: [L::Vec; N]) -> bool;
     /// `ln q`.
     fn ln_q<A: Arithmetic, const ANY: bool>(a: A, x: A::Vec) -> A::Vec;
     /// `ln p − ln q`: exactly 0 where both are given in the same form and are equal.
@@ -125,7 +115,7 @@ pub(crate) trait TargetForm: Copy {
     /// is a branch, and usual ones take it for nothing.
     const BRANCHES: bool;
 
-    fn usual<L: Lanes>(l: L, t: [L::Vec; GROUP]) -> bool;
+    fn usual<L: Lanes, const N: usize>(l: L, t: [L::Vec; N]) -> bool;
     /// The probability, as a factor of something.
     fn p<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec) -> A::Vec;
     /// The same as a result: rounded better.
@@ -155,7 +145,7 @@ pub(crate) struct LnProbs;
 
 impl InputForm for LnProbs {
     #[inline(always)]
-    fn usual<L: Lanes>(_: L, _: [L::Vec; GROUP]) -> bool {
+    fn usual<L: Lanes, const N: usize>(_: L, _: [L::Vec; N]) -> bool {
         true
     }
     #[inline(always)]
@@ -182,7 +172,7 @@ impl InputForm for LnProbs {
 
 impl InputForm for Probs {
     #[inline(always)]
-    fn usual<L: Lanes>(l: L, x: [L::Vec; GROUP]) -> bool {
+    fn usual<L: Lanes, const N: usize>(l: L, x: [L::Vec; N]) -> bool {
         l.all_positive_normal(x)
     }
     #[inline(always)]
@@ -211,7 +201,7 @@ impl TargetForm for Probs {
     const BRANCHES: bool = true;
 
     #[inline(always)]
-    fn usual<L: Lanes>(l: L, t: [L::Vec; GROUP]) -> bool {
+    fn usual<L: Lanes, const N: usize>(l: L, t: [L::Vec; N]) -> bool {
         l.all_positive_normal(t)
     }
     #[inline(always)]
@@ -244,7 +234,7 @@ impl TargetForm for LnProbs {
     const BRANCHES: bool = false;
 
     #[inline(always)]
-    fn usual<L: Lanes>(l: L, t: [L::Vec; GROUP]) -> bool {
+    fn usual<L: Lanes, const N: usize>(l: L, t: [L::Vec; N]) -> bool {
         l.all_usual_exponents(t)
     }
     #[inline(always)]
@@ -338,7 +328,12 @@ impl<T: Float, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R
     const BRANCHES: bool = R::BRANCHES;
 
     #[inline(always)]
-    fn usual<L: Lanes<Elem = T>>(self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool {
+    fn usual<L: Lanes<Elem = T>, const N: usize>(
+        self,
+        l: L,
+        x: [L::Vec; N],
+        t: [L::Vec; N],
+    ) -> bool {
         (!F::READS_INPUT || I::usual(l, x)) && R::usual(l, t)
     }
     #[inline(always)]
@@ -367,7 +362,7 @@ impl<T: Float, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R
         if !R::BRANCHES {
             return any_value(l, self, x, t, zero);
         }
-        if !self.usual(l, [x, x, x, x], [t, t, t, t]) {
+        if !self.usual(l, [x], [t]) {
             cold();
             if l.first(t) == T::ZERO {
                 return zero;

@@ -1,8 +1,11 @@
 //! A formula written element by element.
 
-use super::{Formula, Kernel, any_value, register_value, usual_values};
-use crate::lanes::{Float, Lanes};
-use crate::sum::GROUP;
+use super::{Formula, Kernel, any_value, register_value};
+use crate::lanes::{Float, Lanes, Two};
+
+/// Registers of a step. With four the loop has so many places in the code that read memory that
+/// the prefetcher of a Zen 5 takes some for others, and the kernel half of its speed from memory.
+const STEP: usize = 2;
 
 /// A formula over slices of one length, in rows of `row_length > 0` elements.
 pub(crate) struct Map<'a, T, F> {
@@ -64,16 +67,15 @@ pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
     let (each, each_tail) = l.split_slice(each);
     let (out, out_tail) = l.split_slice_mut(out);
 
-    let groups = x.chunks(GROUP).zip(t.chunks(GROUP)).zip(out.chunks_mut(GROUP));
-    for (index, ((x, t), out)) in groups.enumerate() {
-        let each = each.get(index * GROUP..).unwrap_or(&[]);
-        if let (Some(x), Some(t), [a, b, c, d]) = (group(l, x), group(l, t), &mut *out)
+    let steps = x.chunks(STEP).zip(t.chunks(STEP)).zip(out.chunks_mut(STEP));
+    for (index, ((x, t), out)) in steps.enumerate() {
+        let each = each.get(index * STEP..).unwrap_or(&[]);
+        if let (Some(x), Some(t), [a, b]) = (pair(l, x), pair(l, t), &mut *out)
             && formula.usual(l, x, t)
         {
-            let g = group(l, each).unwrap_or([same; GROUP]);
-            let values = usual_values(l, formula, x, t, g);
-            let [va, vb, vc, vd] = values;
-            [*a, *b, *c, *d] = [l.store(va), l.store(vb), l.store(vc), l.store(vd)];
+            let g = pair(l, each).unwrap_or([same; STEP]);
+            let [first, second] = formula.value::<Two<L>, false>(Two(l), x, t, g);
+            [*a, *b] = [l.store(first), l.store(second)];
             continue;
         }
         for (k, ((&x, &t), out)) in x.iter().zip(t).zip(out).enumerate() {
@@ -93,11 +95,11 @@ pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
     }
 }
 
-/// The first four registers, if there are as many.
+/// The first two registers, if there are as many.
 #[inline(always)]
-fn group<L: Lanes>(l: L, raw: &[L::Raw]) -> Option<[L::Vec; GROUP]> {
+fn pair<L: Lanes>(l: L, raw: &[L::Raw]) -> Option<[L::Vec; STEP]> {
     match raw {
-        &[a, b, c, d, ..] => Some([l.load(a), l.load(b), l.load(c), l.load(d)]),
+        &[a, b, ..] => Some([l.load(a), l.load(b)]),
         _ => None,
     }
 }

@@ -200,14 +200,17 @@ impl<T: Float> Formula<T> for Exp<T> {
     const VARIANTS: bool = true;
 
     #[inline(always)]
-    fn usual<L: Lanes<Elem = T>>(self, l: L, _: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool {
+    fn usual<L: Lanes<Elem = T>, const N: usize>(
+        self,
+        l: L,
+        _: [L::Vec; N],
+        mut t: [L::Vec; N],
+    ) -> bool {
         let largest = l.splat(self.largest);
-        l.all_usual_exponents([
-            l.sub(t[0], largest),
-            l.sub(t[1], largest),
-            l.sub(t[2], largest),
-            l.sub(t[3], largest),
-        ])
+        for v in &mut t {
+            *v = l.sub(*v, largest);
+        }
+        l.all_usual_exponents(t)
     }
     #[inline(always)]
     fn value<A: Arithmetic<Elem = T>, const ANY: bool>(
@@ -229,7 +232,12 @@ impl<T: Float> Formula<T> for Share<T> {
     const VARIANTS: bool = true;
 
     #[inline(always)]
-    fn usual<L: Lanes<Elem = T>>(self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool {
+    fn usual<L: Lanes<Elem = T>, const N: usize>(
+        self,
+        l: L,
+        x: [L::Vec; N],
+        t: [L::Vec; N],
+    ) -> bool {
         Exp { largest: self.largest }.usual(l, x, t)
     }
     #[inline(always)]
@@ -253,7 +261,12 @@ impl<T: Float> Formula<T> for LnShare<T> {
     const VARIANTS: bool = true;
 
     #[inline(always)]
-    fn usual<L: Lanes<Elem = T>>(self, _: L, _: [L::Vec; GROUP], _: [L::Vec; GROUP]) -> bool {
+    fn usual<L: Lanes<Elem = T>, const N: usize>(
+        self,
+        _: L,
+        _: [L::Vec; N],
+        _: [L::Vec; N],
+    ) -> bool {
         true
     }
     #[inline(always)]

@@ -313,7 +313,7 @@ same_but_for_names! {
     }
     lanes {
         #[inline(always)]
-        fn all_positive_normal(self, group: [S::f32s; 4]) -> bool {
+        fn all_positive_normal<const N: usize>(self, group: [S::f32s; N]) -> bool {
             let s = self.0;
             let lowest = s.splat_u32s(NORMAL_F32);
             let mut highest = s.splat_u32s(0);
@@ -324,7 +324,7 @@ same_but_for_names! {
             s.none(s.greater_than_u32s(highest, s.splat_u32s(NORMAL_SPAN_F32)))
         }
         #[inline(always)]
-        fn all_usual_exponents(self, group: [S::f32s; 4]) -> bool {
+        fn all_usual_exponents<const N: usize>(self, group: [S::f32s; N]) -> bool {
             let s = self.0;
             let magnitude = s.splat_u32s(MAGNITUDE_F32);
             let mut highest = s.splat_u32s(0);
@@ -335,7 +335,7 @@ same_but_for_names! {
             s.none(s.greater_than_u32s(highest, limit))
         }
         #[inline(always)]
-        fn all_from_zero_to(self, group: [S::f32s; 4], limit: f32) -> bool {
+        fn all_from_zero_to<const N: usize>(self, group: [S::f32s; N], limit: f32) -> bool {
             let s = self.0;
             let mut highest = s.splat_u32s(0);
             for v in group {
@@ -373,7 +373,7 @@ same_but_for_names! {
     lanes {
         // The high words tell; the low ones are cleared, as no token compares 64 bits well.
         #[inline(always)]
-        fn all_positive_normal(self, group: [S::f64s; 4]) -> bool {
+        fn all_positive_normal<const N: usize>(self, group: [S::f64s; N]) -> bool {
             let s = self.0;
             let lowest: S::u32s = cast(s.splat_u64s(NORMAL_F64));
             let high_word = s.splat_u64s(HIGH_WORD);
@@ -386,7 +386,7 @@ same_but_for_names! {
             s.none(s.greater_than_u32s(highest, limit))
         }
         #[inline(always)]
-        fn all_usual_exponents(self, group: [S::f64s; 4]) -> bool {
+        fn all_usual_exponents<const N: usize>(self, group: [S::f64s; N]) -> bool {
             let s = self.0;
             let magnitude = s.splat_u64s(MAGNITUDE_F64 & HIGH_WORD);
             let mut highest = s.splat_u32s(0);
@@ -398,7 +398,7 @@ same_but_for_names! {
             s.none(s.greater_than_u32s(highest, limit))
         }
         #[inline(always)]
-        fn all_from_zero_to(self, group: [S::f64s; 4], limit: f64) -> bool {
+        fn all_from_zero_to<const N: usize>(self, group: [S::f64s; N], limit: f64) -> bool {
             let s = self.0;
             let high_word = s.splat_u64s(HIGH_WORD);
             let mut highest = s.splat_u32s(0);

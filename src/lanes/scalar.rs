@@ -109,25 +109,16 @@ impl<T: Float> Lanes for Scalar<T> {
         v
     }
     #[inline(always)]
-    fn all_positive_normal(self, [a, b, c, d]: [T; 4]) -> bool {
-        a.is_positive_normal()
-            && b.is_positive_normal()
-            && c.is_positive_normal()
-            && d.is_positive_normal()
+    fn all_positive_normal<const N: usize>(self, group: [T; N]) -> bool {
+        group.iter().all(|x| x.is_positive_normal())
     }
     #[inline(always)]
-    fn all_usual_exponents(self, [a, b, c, d]: [T; 4]) -> bool {
-        a.is_usual_exponent()
-            && b.is_usual_exponent()
-            && c.is_usual_exponent()
-            && d.is_usual_exponent()
+    fn all_usual_exponents<const N: usize>(self, group: [T; N]) -> bool {
+        group.iter().all(|x| x.is_usual_exponent())
     }
     #[inline(always)]
-    fn all_from_zero_to(self, [a, b, c, d]: [T; 4], limit: T) -> bool {
-        (T::ZERO <= a && a < limit)
-            && (T::ZERO <= b && b < limit)
-            && (T::ZERO <= c && c < limit)
-            && (T::ZERO <= d && d < limit)
+    fn all_from_zero_to<const N: usize>(self, group: [T; N], limit: T) -> bool {
+        group.iter().all(|&x| T::ZERO <= x && x < limit)
     }
 }
 

@@ -141,11 +141,11 @@ macro_rules! same_but_for_type {
                 v.to_array()[0]
             }
             #[inline(always)]
-            fn all_positive_normal(self, group: [$vec; 4]) -> bool {
+            fn all_positive_normal<const N: usize>(self, group: [$vec; N]) -> bool {
                 $all_between(group, <$vec>::splat(<$elem>::MIN_POSITIVE), <$vec>::splat(<$elem>::MAX))
             }
             #[inline(always)]
-            fn all_usual_exponents(self, group: [$vec; 4]) -> bool {
+            fn all_usual_exponents<const N: usize>(self, group: [$vec; N]) -> bool {
                 $all_between(
                     group,
                     <$vec>::splat(-<$elem>::USUAL.next_down()),
@@ -153,7 +153,7 @@ macro_rules! same_but_for_type {
                 )
             }
             #[inline(always)]
-            fn all_from_zero_to(self, group: [$vec; 4], limit: $elem) -> bool {
+            fn all_from_zero_to<const N: usize>(self, group: [$vec; N], limit: $elem) -> bool {
                 $all_between(group, <$vec>::splat(0.0), <$vec>::splat(limit.next_down()))
             }
         }
@@ -164,10 +164,12 @@ macro_rules! same_but_for_type {
 macro_rules! all_between {
     ($name:ident, $vec:ty) => {
         #[inline(always)]
-        fn $name([a, b, c, d]: [$vec; 4], low: $vec, high: $vec) -> bool {
-            let above = (low.simd_le(a) & low.simd_le(b)) & (low.simd_le(c) & low.simd_le(d));
-            let below = (a.simd_le(high) & b.simd_le(high)) & (c.simd_le(high) & d.simd_le(high));
-            (above & below).all()
+        fn $name<const N: usize>(group: [$vec; N], low: $vec, high: $vec) -> bool {
+            let mut within = low.simd_le(high);
+            for v in group {
+                within &= low.simd_le(v) & v.simd_le(high);
+            }
+            within.all()
         }
     };
 }
