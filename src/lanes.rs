@@ -117,6 +117,11 @@ pub trait Lanes: Arithmetic {
     fn first(self, v: Self::Vec) -> Self::Elem;
     /// Whether all elements are positive, normal and finite.
     fn all_positive_normal<const N: usize>(self, group: [Self::Vec; N]) -> bool;
+    /// The same for less, but +∞ and NaN may pass, and what shares a lane with a NaN.
+    #[inline(always)]
+    fn all_positive_normal_if_finite<const N: usize>(self, group: [Self::Vec; N]) -> bool {
+        self.all_positive_normal(group)
+    }
     /// Whether all absolute values are below [`ExpConstants::USUAL`]; false for a NaN.
     fn all_usual_exponents<const N: usize>(self, group: [Self::Vec; N]) -> bool;
     /// Whether all elements are in [+0, `limit`), for a positive normal `limit`. It may be false

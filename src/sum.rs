@@ -193,12 +193,19 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     let mut bank = l.bank(Compensated::zero(l));
     let bank = bank.as_mut();
 
+    // A sum that shows what the cheaper check let pass is taken again, with care.
+    let mut careful = !(L::VARIANTS && F::SUM_SHOWS);
     let mut index = 0;
     loop {
         // The usual case: as many full groups of usual elements as come.
         while let Some([gx, gt]) = full_group(l, x, t, first_of_group(index, registers)) {
             let (gx, gt) = (load(l, gx), load(l, gt));
-            if !formula.usual(l, gx, gt) {
+            let usual = if L::VARIANTS && F::SUM_SHOWS {
+                !careful && formula.usual_if_sum_is_finite(l, gx, gt)
+            } else {
+                formula.usual(l, gx, gt)
+            };
+            if !usual {
                 break;
             }
             let terms = usual_values(l, formula, gx, gt);
@@ -206,13 +213,17 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
             index += 1;
         }
         if index >= groups {
-            if !SMALL {
-                return fold(l, bank);
-            }
             // Registers without a term add nothing, and a loop over the others takes less code
             // than the whole tree.
-            let filled = groups.min(registers).next_power_of_two();
-            return fold(l, bank.get_mut(..filled).unwrap_or_default());
+            let filled = if SMALL { groups.min(registers).next_power_of_two() } else { registers };
+            let all = fold(l, bank.get_mut(..filled).unwrap_or_default());
+            if careful || (L::Elem::NEG_INFINITY < all.sum && all.sum < L::Elem::INFINITY) {
+                return all;
+            }
+            careful = true;
+            bank.fill(Compensated::zero(l));
+            index = 0;
+            continue;
         }
         // Any other group, one register at a time.
         let start = first_of_group(index, registers);

@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 
 use crate::lanes::{Arithmetic, Float, Lanes};
 use crate::math::{exp, exp_factor, ln, ln_minus};
+use crate::sum::GROUP;
 
 /// A function of one element. `ANY` is as in [`crate::math`]: without it, `x` and `t` are
 /// known to be usual.
@@ -20,6 +21,21 @@ pub(crate) trait Formula<T: Float>: Copy {
         x: [L::Vec; N],
         t: [L::Vec; N],
     ) -> bool;
+
+    /// Whether the value of an element that is not usual shows as an infinite or undefined sum, even
+    /// when given to `value::<_, false>`, unless [`Formula::usual_if_sum_is_finite`] finds it.
+    const SUM_SHOWS: bool = false;
+
+    /// [`Formula::usual`], for less, where a sum that is not finite is taken again.
+    #[inline(always)]
+    fn usual_if_sum_is_finite<L: Lanes<Elem = T>>(
+        self,
+        l: L,
+        x: [L::Vec; GROUP],
+        t: [L::Vec; GROUP],
+    ) -> bool {
+        self.usual(l, x, t)
+    }
 
     /// Its value.
     fn value<A: Arithmetic<Elem = T>, const ANY: bool>(
@@ -114,8 +130,15 @@ pub(crate) trait TargetForm: Copy {
     /// Whether [`Arithmetic::split_any`] is all that unusual numbers ask for: of a single element it
     /// is a branch, and usual ones take it for nothing.
     const BRANCHES: bool;
+    /// [`Formula::SUM_SHOWS`].
+    const SUM_SHOWS: bool = false;
 
     fn usual<L: Lanes, const N: usize>(l: L, t: [L::Vec; N]) -> bool;
+    /// [`Formula::usual_if_sum_is_finite`], as far as the target goes.
+    #[inline(always)]
+    fn usual_if_sum_is_finite<L: Lanes>(l: L, t: [L::Vec; GROUP]) -> bool {
+        Self::usual(l, t)
+    }
     /// The probability, as a factor of something.
     fn p<A: Arithmetic, const ANY: bool>(a: A, t: A::Vec) -> A::Vec;
     /// The same as a result: rounded better.
@@ -199,10 +222,17 @@ impl InputForm for Probs {
 
 impl TargetForm for Probs {
     const BRANCHES: bool = true;
+    const SUM_SHOWS: bool = true;
 
     #[inline(always)]
     fn usual<L: Lanes, const N: usize>(l: L, t: [L::Vec; N]) -> bool {
         l.all_positive_normal(t)
+    }
+    /// All formulas have the probability as a factor: of an infinite one and of a NaN nothing
+    /// becomes finite.
+    #[inline(always)]
+    fn usual_if_sum_is_finite<L: Lanes>(l: L, t: [L::Vec; GROUP]) -> bool {
+        l.all_positive_normal_if_finite(t)
     }
     #[inline(always)]
     fn p<A: Arithmetic, const ANY: bool>(_: A, t: A::Vec) -> A::Vec {
@@ -326,6 +356,7 @@ impl<F, I, R> Copy for Of<F, I, R> {}
 impl<T: Float, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R> {
     const VARIANTS: bool = F::VARIANTS;
     const BRANCHES: bool = R::BRANCHES;
+    const SUM_SHOWS: bool = R::SUM_SHOWS;
 
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>, const N: usize>(
@@ -335,6 +366,15 @@ impl<T: Float, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R
         t: [L::Vec; N],
     ) -> bool {
         (!F::READS_INPUT || I::usual(l, x)) && R::usual(l, t)
+    }
+    #[inline(always)]
+    fn usual_if_sum_is_finite<L: Lanes<Elem = T>>(
+        self,
+        l: L,
+        x: [L::Vec; GROUP],
+        t: [L::Vec; GROUP],
+    ) -> bool {
+        (!F::READS_INPUT || I::usual(l, x)) && R::usual_if_sum_is_finite(l, t)
     }
     #[inline(always)]
     fn value<A: Arithmetic<Elem = T>, const ANY: bool>(

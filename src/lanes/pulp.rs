@@ -324,6 +324,15 @@ same_but_for_names! {
             s.none(s.greater_than_u32s(highest, s.splat_u32s(NORMAL_SPAN_F32)))
         }
         #[inline(always)]
+        fn all_positive_normal_if_finite<const N: usize>(self, group: [S::f32s; N]) -> bool {
+            let s = self.0;
+            let mut lowest = s.splat_i32s(i32::MAX);
+            for v in group {
+                lowest = s.min_i32s(lowest, cast(v));
+            }
+            s.none(s.less_than_i32s(lowest, s.splat_i32s(NORMAL_F32.cast_signed())))
+        }
+        #[inline(always)]
         fn all_usual_exponents<const N: usize>(self, group: [S::f32s; N]) -> bool {
             let s = self.0;
             let magnitude = s.splat_u32s(MAGNITUDE_F32);
@@ -384,6 +393,18 @@ same_but_for_names! {
             }
             let limit: S::u32s = cast(s.splat_u64s(NORMAL_SPAN_F64 & HIGH_WORD));
             s.none(s.greater_than_u32s(highest, limit))
+        }
+        #[inline(always)]
+        fn all_positive_normal_if_finite<const N: usize>(self, group: [S::f64s; N]) -> bool {
+            let s = self.0;
+            let mut lowest = s.splat_f64s(f64::INFINITY);
+            for v in group {
+                lowest = s.min_f64s(lowest, v);
+            }
+            // The high words tell; the low ones are made larger than any limit.
+            let words = s.or_u64s(cast(lowest), s.splat_u64s(!HIGH_WORD >> 1));
+            let limit = s.splat_i32s(((NORMAL_F64 >> 32) as u32).cast_signed());
+            s.none(s.less_than_i32s(cast(words), limit))
         }
         #[inline(always)]
         fn all_usual_exponents<const N: usize>(self, group: [S::f64s; N]) -> bool {
