@@ -395,18 +395,6 @@ same_but_for_names! {
             s.none(s.greater_than_u32s(highest, limit))
         }
         #[inline(always)]
-        fn all_positive_normal_if_finite<const N: usize>(self, group: [S::f64s; N]) -> bool {
-            let s = self.0;
-            let mut lowest = s.splat_f64s(f64::INFINITY);
-            for v in group {
-                lowest = s.min_f64s(lowest, v);
-            }
-            // The high words tell; the low ones are made larger than any limit.
-            let words = s.or_u64s(cast(lowest), s.splat_u64s(!HIGH_WORD >> 1));
-            let limit = s.splat_i32s(((NORMAL_F64 >> 32) as u32).cast_signed());
-            s.none(s.less_than_i32s(cast(words), limit))
-        }
-        #[inline(always)]
         fn all_usual_exponents<const N: usize>(self, group: [S::f64s; N]) -> bool {
             let s = self.0;
             let magnitude = s.splat_u64s(MAGNITUDE_F64 & HIGH_WORD);
