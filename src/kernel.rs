@@ -10,7 +10,7 @@ mod softmax;
 pub(crate) use compiled::Total;
 pub(crate) use compiled::{Compiled, Pair, Single};
 pub(crate) use distill::{Gradient, Outcome, Problem, Wanted};
-pub(crate) use formula::{Formula, any_value, or_nothing, register_value, variants};
+pub(crate) use formula::{Formula, any_value, or_nothing, register_value, usual_values, variants};
 #[cfg(test)]
 pub(crate) use formula::{Forward, LnProbs, Of, Probs};
 pub(crate) use map::Factors;

@@ -17,9 +17,9 @@ mod merge;
 use merge::merge_lanes;
 pub(crate) use merge::{FOUR, fold, is_short, merge_four, quarter, sum_lanes};
 
-use crate::kernel::{Formula, any_value, register_value, variants};
+use crate::kernel::{Formula, any_value, register_value, usual_values, variants};
 use crate::lanes::scalar::Scalar;
-use crate::lanes::{Arithmetic, Float, Lanes, Two, virtual_lanes};
+use crate::lanes::{Arithmetic, Float, Lanes, virtual_lanes};
 
 /// Terms after which the lanes are merged.
 pub(crate) const CHUNK: usize = 65_536;
@@ -208,15 +208,19 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
             if !usual {
                 break;
             }
-            let terms = usual_values(l, formula, gx, gt);
+            let terms = usual_values(l, formula, gx, gt, [zero; GROUP]);
             add_to(l, bank, index % registers, terms);
             index += 1;
         }
         if index >= groups {
-            // Registers without a term add nothing, and a loop over the others takes less code
-            // than the whole tree.
-            let filled = if SMALL { groups.min(registers).next_power_of_two() } else { registers };
-            let all = fold(l, bank.get_mut(..filled).unwrap_or_default());
+            let all = if SMALL {
+                // Registers without a term add nothing, and a loop over the others takes less
+                // code than the whole tree.
+                let filled = groups.min(registers).next_power_of_two();
+                fold(l, bank.get_mut(..filled).unwrap_or_default())
+            } else {
+                fold(l, bank)
+            };
             if careful || (L::Elem::NEG_INFINITY < all.sum && all.sum < L::Elem::INFINITY) {
                 return all;
             }
@@ -283,21 +287,6 @@ pub(crate) fn only<L: Lanes>(l: L, slice: &[L::Elem], fill: L::Elem) -> L::Vec {
         Some(&raw) => l.load(raw),
         None => l.load_tail(tail, fill),
     }
-}
-
-/// The terms of a group of usual elements.
-#[inline(always)]
-fn usual_values<L: Lanes, F: Formula<L::Elem>>(
-    l: L,
-    formula: F,
-    x: [L::Vec; GROUP],
-    t: [L::Vec; GROUP],
-) -> [L::Vec; GROUP] {
-    let two = Two(l);
-    let zero = two.splat(L::Elem::ZERO);
-    let [a, b] = formula.value::<Two<L>, false>(two, [x[0], x[1]], [t[0], t[1]], zero);
-    let [c, d] = formula.value::<Two<L>, false>(two, [x[2], x[3]], [t[2], t[3]], zero);
-    [a, b, c, d]
 }
 
 #[inline(always)]

@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use crate::lanes::{Arithmetic, Float, Lanes};
+use crate::lanes::{Arithmetic, Float, Lanes, Two};
 use crate::math::{exp, exp_factor, ln, ln_minus};
 use crate::sum::GROUP;
 
@@ -54,6 +54,20 @@ pub(crate) trait Formula<T: Float>: Copy {
 
     /// An input and a target whose value is a zero, if possible usual ones.
     fn fill(self) -> (T, T);
+}
+
+/// The values of a group of usual elements, two registers in lockstep.
+#[inline(always)]
+pub(crate) fn usual_values<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    x: [L::Vec; GROUP],
+    t: [L::Vec; GROUP],
+    g: [L::Vec; GROUP],
+) -> [L::Vec; GROUP] {
+    let [a, b] = formula.value::<Two<L>, false>(Two(l), [x[0], x[1]], [t[0], t[1]], [g[0], g[1]]);
+    let [c, d] = formula.value::<Two<L>, false>(Two(l), [x[2], x[3]], [t[2], t[3]], [g[2], g[3]]);
+    [a, b, c, d]
 }
 
 /// Whether a kernel has code of its own for short and for long slices.

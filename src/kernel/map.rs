@@ -1,11 +1,8 @@
 //! A formula written element by element.
 
-use super::{Formula, Kernel, any_value, register_value};
+use super::{Formula, Kernel, any_value, register_value, usual_values};
 use crate::lanes::{Float, Lanes, Two};
-
-/// Registers of a step. With four the loop has so many places in the code that read memory that
-/// the prefetcher of a Zen 5 takes some for others, and the kernel half of its speed from memory.
-const STEP: usize = 2;
+use crate::sum::GROUP;
 
 /// A formula over slices of one length, in rows of `row_length > 0` elements.
 pub(crate) struct Map<'a, T, F> {
@@ -61,21 +58,34 @@ pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
     each: &[L::Elem],
     out: &mut [L::Elem],
 ) {
+    // With four registers the loop has so many places that read memory that a Zen 5's prefetcher
+    // takes some for others, at half the speed. It shows where a register is a cache line.
+    let pairs = size_of::<L::Raw>() == 64;
+    let step = if pairs { 2 } else { GROUP };
     let same = l.splat(same);
     let (x, x_tail) = l.split_slice(x);
     let (t, t_tail) = l.split_slice(t);
     let (each, each_tail) = l.split_slice(each);
     let (out, out_tail) = l.split_slice_mut(out);
 
-    let steps = x.chunks(STEP).zip(t.chunks(STEP)).zip(out.chunks_mut(STEP));
+    let steps = x.chunks(step).zip(t.chunks(step)).zip(out.chunks_mut(step));
     for (index, ((x, t), out)) in steps.enumerate() {
-        let each = each.get(index * STEP..).unwrap_or(&[]);
-        if let (Some(x), Some(t), [a, b]) = (pair(l, x), pair(l, t), &mut *out)
+        let each = each.get(index * step..).unwrap_or(&[]);
+        if pairs {
+            if let (Some(x), Some(t), [a, b]) = (pair(l, x), pair(l, t), &mut *out)
+                && formula.usual(l, x, t)
+            {
+                let g = pair(l, each).unwrap_or([same; 2]);
+                let [va, vb] = formula.value::<Two<L>, false>(Two(l), x, t, g);
+                [*a, *b] = [l.store(va), l.store(vb)];
+                continue;
+            }
+        } else if let (Some(x), Some(t), [a, b, c, d]) = (group(l, x), group(l, t), &mut *out)
             && formula.usual(l, x, t)
         {
-            let g = pair(l, each).unwrap_or([same; STEP]);
-            let [first, second] = formula.value::<Two<L>, false>(Two(l), x, t, g);
-            [*a, *b] = [l.store(first), l.store(second)];
+            let g = group(l, each).unwrap_or([same; GROUP]);
+            let [va, vb, vc, vd] = usual_values(l, formula, x, t, g);
+            [*a, *b, *c, *d] = [l.store(va), l.store(vb), l.store(vc), l.store(vd)];
             continue;
         }
         for (k, ((&x, &t), out)) in x.iter().zip(t).zip(out).enumerate() {
@@ -97,9 +107,18 @@ pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
 
 /// The first two registers, if there are as many.
 #[inline(always)]
-fn pair<L: Lanes>(l: L, raw: &[L::Raw]) -> Option<[L::Vec; STEP]> {
+fn pair<L: Lanes>(l: L, raw: &[L::Raw]) -> Option<[L::Vec; 2]> {
     match raw {
         &[a, b, ..] => Some([l.load(a), l.load(b)]),
+        _ => None,
+    }
+}
+
+/// The first four registers, if there are as many.
+#[inline(always)]
+fn group<L: Lanes>(l: L, raw: &[L::Raw]) -> Option<[L::Vec; GROUP]> {
+    match raw {
+        &[a, b, c, d, ..] => Some([l.load(a), l.load(b), l.load(c), l.load(d)]),
         _ => None,
     }
 }
