@@ -87,8 +87,8 @@ impl<T: Float> Compensated<T> {
 pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
-    x: &[L::Elem],
-    t: &[L::Elem],
+    mut x: &[L::Elem],
+    mut t: &[L::Elem],
 ) -> L::Elem {
     if variants::<L, F>() && t.len() <= L::COUNT {
         let sum = sum_register(l, formula, x, t);
@@ -104,7 +104,9 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     }
     let scalar = Scalar::<L::Elem>::NEW;
     let mut total = Compensated::zero(scalar);
-    for (x, t) in x.chunks(CHUNK).zip(t.chunks(CHUNK)) {
+    while !t.is_empty() {
+        let count = CHUNK.min(t.len());
+        let (Some(x), Some(t)) = (x.split_off(..count), t.split_off(..count)) else { break };
         total = total.merge(scalar, sum_chunk(l, formula, x, t));
     }
     total.value()
@@ -194,13 +196,14 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     let bank = bank.as_mut();
 
     // A sum that shows what the cheaper check let pass is taken again, with care.
-    let mut careful = !(L::VARIANTS && F::SUM_SHOWS);
+    let shows = L::VARIANTS && F::SUM_SHOWS && !SMALL;
+    let mut careful = false;
     let mut index = 0;
     loop {
         // The usual case: as many full groups of usual elements as come.
         while let Some([gx, gt]) = full_group(l, x, t, first_of_group(index, registers)) {
             let (gx, gt) = (load(l, gx), load(l, gt));
-            let usual = if L::VARIANTS && F::SUM_SHOWS {
+            let usual = if shows {
                 !careful && formula.usual_if_sum_is_finite(l, gx, gt)
             } else {
                 formula.usual(l, gx, gt)
@@ -213,15 +216,15 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
             index += 1;
         }
         if index >= groups {
-            let all = if SMALL {
-                // Registers without a term add nothing, and a loop over the others takes less
-                // code than the whole tree.
+            if SMALL {
+                // Registers without a term add nothing, and a loop over the others takes less code
+                // than the whole tree.
                 let filled = groups.min(registers).next_power_of_two();
-                fold(l, bank.get_mut(..filled).unwrap_or_default())
-            } else {
-                fold(l, bank)
-            };
-            if careful || (L::Elem::NEG_INFINITY < all.sum && all.sum < L::Elem::INFINITY) {
+                return fold(l, bank.get_mut(..filled).unwrap_or_default());
+            }
+            let all = fold(l, bank);
+            if !shows || careful || (L::Elem::NEG_INFINITY < all.sum && all.sum < L::Elem::INFINITY)
+            {
                 return all;
             }
             careful = true;

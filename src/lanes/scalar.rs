@@ -69,6 +69,27 @@ impl<T: Float> Arithmetic for Scalar<T> {
     }
 }
 
+/// Whether something holds for each element of a group; one and four without the loop that
+/// optimisation for size would leave.
+macro_rules! all {
+    ($group:ident, $x:ident => $holds:expr) => {
+        match *$group.as_slice() {
+            [$x] => $holds,
+            [a, b, c, d] => {
+                all!(a, $x, $holds)
+                    && all!(b, $x, $holds)
+                    && all!(c, $x, $holds)
+                    && all!(d, $x, $holds)
+            }
+            ref group => group.iter().all(|&$x| $holds),
+        }
+    };
+    ($element:ident, $x:ident, $holds:expr) => {{
+        let $x = $element;
+        $holds
+    }};
+}
+
 impl<T: Float> Lanes for Scalar<T> {
     type Raw = T;
     type Bank<X: Copy> = T::Bank<X>;
@@ -110,15 +131,15 @@ impl<T: Float> Lanes for Scalar<T> {
     }
     #[inline(always)]
     fn all_positive_normal<const N: usize>(self, group: [T; N]) -> bool {
-        group.iter().all(|x| x.is_positive_normal())
+        all!(group, x => x.is_positive_normal())
     }
     #[inline(always)]
     fn all_usual_exponents<const N: usize>(self, group: [T; N]) -> bool {
-        group.iter().all(|x| x.is_usual_exponent())
+        all!(group, x => x.is_usual_exponent())
     }
     #[inline(always)]
     fn all_from_zero_to<const N: usize>(self, group: [T; N], limit: T) -> bool {
-        group.iter().all(|&x| T::ZERO <= x && x < limit)
+        all!(group, x => T::ZERO <= x && x < limit)
     }
 }
 

@@ -165,11 +165,13 @@ macro_rules! all_between {
     ($name:ident, $vec:ty) => {
         #[inline(always)]
         fn $name<const N: usize>(group: [$vec; N], low: $vec, high: $vec) -> bool {
-            let mut within = low.simd_le(high);
-            for v in group {
-                within &= low.simd_le(v) & v.simd_le(high);
+            if let &[a, b, c, d] = group.as_slice() {
+                let above = (low.simd_le(a) & low.simd_le(b)) & (low.simd_le(c) & low.simd_le(d));
+                let below =
+                    (a.simd_le(high) & b.simd_le(high)) & (c.simd_le(high) & d.simd_le(high));
+                return (above & below).all();
             }
-            within.all()
+            group.into_iter().all(|v| (low.simd_le(v) & v.simd_le(high)).all())
         }
     };
 }
