@@ -5,9 +5,10 @@ that a processor's ports allow, by llvm-mca.
     python3 benches/uops.py aarch64    NEON: Neoverse V2
 
 Needs LLVM 19 (Debian's package llvm-19); for AArch64 also the library's source (.ci/cross/rust-src.sh).
-What is taken is the usual path of a group of four vectors. Of a formula written element by element it is the run of
-instructions without a jump that multiplies most; of a sum the shortest that multiplies as often. Not in it: the
-group's check for special values, and the loop. `bash .ci/instructions/run x86-64` counts all that is executed.
+What is taken is the usual path of a group of four vectors; of two where they are 64 bytes and each is
+written. Of a formula written element by element it is the run of instructions without a jump that multiplies
+most; of a sum the shortest that multiplies as often. Not in it: the group's check for special values, and the
+loop. `bash .ci/instructions/run x86-64` counts all that is executed.
 """
 import glob
 import os
@@ -99,13 +100,15 @@ for kernel, pattern in KERNELS.items():
     for number, size in (("f32", 4), ("f64", 8)):
         for isa, (token, width) in ISAS.items():
             of_type = pattern.format(number)
-            group = max(blocks(of_type.replace("RowSums", "Map"), token), key=multiplications, default=[])
-            same = [b for b in blocks(of_type, token) if multiplications(b) == multiplications(group)]
+            step = max(blocks(of_type.replace("RowSums", "Map"), token), key=multiplications, default=[])
+            registers = GROUP if width < 64 or "RowSums" in pattern else 2
+            wanted = multiplications(step) * (registers // 2 if width == 64 else 1)
+            same = [b for b in blocks(of_type, token) if multiplications(b) == wanted]
             body = min(same, key=len, default=[])
             if not body:
                 print(f"{kernel:22} {number:4} {isa:7} not found")
                 continue
-            elements = GROUP * width // size
+            elements = registers * width // size
             row = f"{kernel:22} {number:4} {isa:7} {len(body) / elements:12.2f}"
             for cpu in CPUS:
                 uops, ports, cycles = mca(body, cpu)
