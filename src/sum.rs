@@ -104,10 +104,17 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     }
     let scalar = Scalar::<L::Elem>::NEW;
     let mut total = Compensated::zero(scalar);
-    while !t.is_empty() {
-        let count = CHUNK.min(t.len());
-        let (Some(x), Some(t)) = (x.split_off(..count), t.split_off(..count)) else { break };
-        total = total.merge(scalar, sum_chunk(l, formula, x, t));
+    if SMALL {
+        // Less code than iterators.
+        while !t.is_empty() {
+            let count = CHUNK.min(t.len());
+            let (Some(x), Some(t)) = (x.split_off(..count), t.split_off(..count)) else { break };
+            total = total.merge(scalar, sum_chunk(l, formula, x, t));
+        }
+    } else {
+        for (x, t) in x.chunks(CHUNK).zip(t.chunks(CHUNK)) {
+            total = total.merge(scalar, sum_chunk(l, formula, x, t));
+        }
     }
     total.value()
 }
