@@ -67,7 +67,8 @@
 //!
 //! For an input of probabilities read x = ln q: q = ±0 is −∞, a negative q is NaN. Its derivative is
 //! −p/q, which is −∞ at q = 0 and +∞ at q = −0. A gradient is the derivative times the upstream
-//! factor, so an infinite derivative under a factor of 0 is NaN, as everywhere in IEEE arithmetic.
+//! factor, so an infinite derivative under a factor of 0 is NaN, and so is one that underflows to 0
+//! under an infinite factor, as everywhere in IEEE arithmetic.
 //!
 //! Where PyTorch answers otherwise:
 //!
