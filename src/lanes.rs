@@ -96,6 +96,8 @@ pub trait Lanes: Arithmetic {
     /// Whether kernels have code of their own for short and for long slices, and for unusual
     /// elements wherever they occur: speed for size.
     const VARIANTS: bool;
+    /// Whether [`Lanes::all_positive_normal_if_finite`] is less than the whole check.
+    const IF_FINITE: bool = false;
 
     /// `x` in every place.
     fn bank<X: Copy>(self, x: X) -> Self::Bank<X>;

@@ -203,7 +203,7 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     let bank = bank.as_mut();
 
     // A sum that shows what the cheaper check let pass is taken again, with care.
-    let shows = L::VARIANTS && F::SUM_SHOWS && !SMALL;
+    let shows = L::IF_FINITE && F::SUM_SHOWS && !SMALL;
     let mut careful = false;
     let mut index = 0;
     loop {

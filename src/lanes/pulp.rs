@@ -323,6 +323,7 @@ same_but_for_names! {
             }
             s.none(s.greater_than_u32s(highest, s.splat_u32s(NORMAL_SPAN_F32)))
         }
+        const IF_FINITE: bool = true;
         #[inline(always)]
         fn all_positive_normal_if_finite<const N: usize>(self, group: [S::f32s; N]) -> bool {
             let s = self.0;
