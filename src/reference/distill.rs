@@ -175,7 +175,13 @@ fn weighed(weight: Share, other: Share) -> f64 {
 
 /// `w (ln w − ln o) + o − w`: never negative, and the same sum where both sum to one.
 fn convex(weight: Share, other: Share) -> f64 {
-    if weight.p == 0.0 { other.p } else { weight.p * phi(other.ln_p - weight.ln_p) }
+    if weight.p == 0.0 {
+        return other.p;
+    }
+    let d = other.ln_p - weight.ln_p;
+    // w·e^d is `other.p`, without the error of a large d, and without its overflow where the weight
+    // is subnormal.
+    if d > 2.0 { other.p - weight.p * (1.0 + d) } else { weight.p * phi(d) }
 }
 
 /// `e^d − 1 − d`.
@@ -196,9 +202,14 @@ fn phi(d: f64) -> f64 {
 fn mixture(own: Share, other: Share, share: f64) -> Share {
     let p = share * own.p + (1.0 - share) * other.p;
     let d = other.ln_p - own.ln_p;
-    let close = own.p > 0.0 && d.abs() < 1.0;
-    let ln_p =
-        if close { own.ln_p + libm::log1p((1.0 - share) * libm::expm1(d)) } else { libm::log(p) };
+    let ln_p = if own.p > 0.0 && d.abs() < 1.0 {
+        own.ln_p + libm::log1p((1.0 - share) * libm::expm1(d))
+    } else if own.p > 0.0 && p == 0.0 {
+        // Both shares underflow: the other one is no larger, so it is left out.
+        own.ln_p + libm::log(share)
+    } else {
+        libm::log(p)
+    };
     Share { p, ln_p }
 }
 

@@ -262,6 +262,9 @@ impl<T: Float> Pass<T> {
             Weighing::Both { beta, rest } => {
                 let shares = [a.splat(beta), a.splat(rest)];
                 let mixture = a.add(a.mul(shares[0], teacher.p), a.mul(shares[1], student.p));
+                // Of the smallest numbers a share may underflow: no logarithm of zero under a weight.
+                let whole = a.add(teacher.p, student.p);
+                let mixture = a.select(a.equal(mixture, none), whole, mixture);
                 let ln_mixture = ln::<A, true>(a, mixture);
                 let of_teacher = centred(a, shares[0], teacher, ln_mixture);
                 let of_student = centred(a, shares[1], student, ln_mixture);
