@@ -364,7 +364,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// that mean nothing. `grad` has not been touched then.
     /// # Accuracy
     /// Within `8 u` of the size of the formula's parts, the probabilities' own errors
-    /// `u·p·(|ln p| + ln classes + 7)` among them.
+    /// `u·p·(|ln p| + ln classes + 7)` among them, where no probability is subnormal.
     /// # Special values
     /// As [above](DistillLoss#special-values).
     /// # Examples
@@ -405,7 +405,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// teacher is class indices. `grad` has not been touched then.
     /// # Accuracy
     /// Within `8 u` of the size of the formula's parts, the probabilities' own errors
-    /// `u·p·(|ln p| + ln classes + 7)` among them.
+    /// `u·p·(|ln p| + ln classes + 7)` among them, where no probability is subnormal.
     /// # Special values
     /// As [above](DistillLoss#special-values).
     /// # Examples

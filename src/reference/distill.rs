@@ -347,7 +347,7 @@ fn distill_gradient<T: Element>(
             *out = if undefined {
                 f64::NAN
             } else {
-                factor * pair.slope(divergence, class, by_teacher, center)
+                in_range::<T>(factor * pair.slope(divergence, class, by_teacher, center))
             };
         }
     }
