@@ -352,8 +352,9 @@ fn scale(shares: &[[f64; 4]], kind: Kind) -> f64 {
 }
 
 fn compare_reference<R: Real>() {
-    let made_finite = MADE.into_iter().filter(|what| !["specials"].contains(what));
-    for what in made_finite.chain(["offset", "unnormalised"]) {
+    // Of numbers as large as specials the f32 differences overflow where the reference's do not.
+    let names = MADE.into_iter().filter(|&what| what != "specials");
+    for what in names.chain(["offset", "unnormalised"]) {
         for form in FORMS {
             for (rows, classes) in [(7, 1), (5, 2), (40, 10), (3, 129), (1, 3000)] {
                 let problem = match what {
