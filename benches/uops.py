@@ -5,10 +5,10 @@ that a processor's ports allow, by llvm-mca.
     python3 benches/uops.py aarch64    NEON: Neoverse V2
 
 Needs LLVM 19 (Debian's package llvm-19); for AArch64 also the library's source (.ci/cross/rust-src.sh).
-What is taken is the usual path of a group of four vectors; of two where they are 64 bytes and each is
-written. Of a formula written element by element it is the run of instructions without a jump that multiplies
-most; of a sum the shortest that multiplies as often. Not in it: the group's check for special values, and the
-loop. `bash .ci/instructions/run x86-64` counts all that is executed.
+What is taken is the usual path of a group of four vectors; of one where they are 64 bytes and each is
+written. In groups of shorter vectors that are written it is the run of instructions without a jump that multiplies
+most; elsewhere the shortest that multiplies as often for a vector. Not in it: the group's check for special
+values, and the loop. `bash .ci/instructions/run x86-64` counts all that is executed.
 """
 import glob
 import os
@@ -100,9 +100,10 @@ for kernel, pattern in KERNELS.items():
     for number, size in (("f32", 4), ("f64", 8)):
         for isa, (token, width) in ISAS.items():
             of_type = pattern.format(number)
-            step = max(blocks(of_type.replace("RowSums", "Map"), token), key=multiplications, default=[])
-            registers = GROUP if width < 64 or "RowSums" in pattern else 2
-            wanted = multiplications(step) * (registers // 2 if width == 64 else 1)
+            written = blocks(of_type.replace("RowSums", "Map"), next(reversed(ISAS.values()))[0])
+            usual = max(map(multiplications, written), default=0)
+            registers = GROUP if width < 64 or "RowSums" in pattern else 1
+            wanted = usual * registers // GROUP
             same = [b for b in blocks(of_type, token) if multiplications(b) == wanted]
             body = min(same, key=len, default=[])
             if not body:
