@@ -105,7 +105,7 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     let scalar = Scalar::<L::Elem>::NEW;
     let mut total = Compensated::zero(scalar);
     if SMALL {
-        // Less code than iterators.
+        // Less code than iterators, with which a Zen 5 reads memory faster.
         while !t.is_empty() {
             let count = CHUNK.min(t.len());
             let (Some(x), Some(t)) = (x.split_off(..count), t.split_off(..count)) else { break };
