@@ -58,7 +58,7 @@ pub enum Teacher<'a, T> {
 /// let student = Rows::new(&[0.0, f64::NEG_INFINITY], 2)?;
 /// let loss = DistillLoss::new(student, Teacher::Classes(&[1]))?;
 /// assert_eq!(loss.weighted_mean(), f64::INFINITY);
-/// let apart = loss.divergence(Divergence::JensenShannon { beta: 0.5 }).weighted_mean();
+/// let apart = loss.divergence(Divergence::JensenShannon { beta: 0.5 })?.weighted_mean();
 /// assert!((apart - core::f64::consts::LN_2).abs() < 1e-15);
 /// # Ok::<(), kldiv::Error>(())
 /// ```
@@ -112,8 +112,6 @@ pub enum Divergence<T> {
 /// | weight ±0 | 0: the row is not read |
 /// | teacher's probabilities or log-probabilities | as the formulas have it in IEEE arithmetic; zero takes no part where it weighs |
 ///
-/// With a temperature that is not a positive, normal, finite number, or a `beta` that is not between 0
-/// and 1, methods that return a number give NaN and the others an error.
 /// # Examples
 /// ```
 /// use kldiv::{DistillLoss, Reduction, Rows, Teacher, Upstream};
@@ -122,7 +120,7 @@ pub enum Divergence<T> {
 /// let teacher = [3.0, -1.0, -2.0, 0.0, 2.0, 0.0];
 /// let (student, teacher) = (Rows::new(&student, 3)?, Rows::new(&teacher, 3)?);
 /// let tau = 2.0;
-/// let loss = DistillLoss::new(student, Teacher::Logits(teacher))?.temperature(tau);
+/// let loss = DistillLoss::new(student, Teacher::Logits(teacher))?.temperature(tau)?;
 ///
 /// let (mut losses, mut grad) = ([0.0; 2], [0.0; 6]);
 /// loss.loss_and_grad_student(Upstream::Uniform(tau * tau / 2.0), &mut losses, &mut grad)?;
@@ -185,24 +183,30 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// The same with another temperature: it divides the student's logits and the teacher's, never
     /// probabilities. Gradients by logits are divided by it too; nothing is multiplied by its square.
     ///
+    /// # Errors
+    /// [`Error::Temperature`] if it is not a positive, normal, finite number.
     /// # Examples
     /// ```
     /// use kldiv::{DistillLoss, Rows, Teacher};
     ///
     /// let student = Rows::new(&[0.0, 4.0], 2)?;
-    /// let soft = DistillLoss::new(student, Teacher::Classes(&[1]))?.temperature(2.0);
+    /// let soft = DistillLoss::new(student, Teacher::Classes(&[1]))?.temperature(2.0)?;
     /// let student = Rows::new(&[0.0, 2.0], 2)?;
     /// let same = DistillLoss::new(student, Teacher::Classes(&[1]))?;
     /// assert_eq!(soft.weighted_mean(), same.weighted_mean());
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    #[must_use]
-    pub fn temperature(self, tau: T) -> Self {
-        DistillLoss { problem: Problem { temperature: tau, ..self.problem } }
+    pub fn temperature(self, tau: T) -> Result<Self, Error> {
+        if !T::Kernels::is_temperature(tau) {
+            return Err(Error::Temperature { value: tau.into() });
+        }
+        Ok(DistillLoss { problem: Problem { temperature: tau, ..self.problem } })
     }
 
     /// The same with another divergence.
     ///
+    /// # Errors
+    /// [`Error::Beta`] for a share that is not above 0 and below 1.
     /// # Examples
     /// ```
     /// use kldiv::{DistillLoss, Divergence, Rows, Teacher};
@@ -210,14 +214,19 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// let (student, teacher) = ([0.0_f64, 1.0], [2.0, -1.0]);
     /// let (student, teacher) = (Rows::new(&student, 2)?, Rows::new(&teacher, 2)?);
     /// let reverse =
-    ///     DistillLoss::new(student, Teacher::Logits(teacher))?.divergence(Divergence::Reverse);
+    ///     DistillLoss::new(student, Teacher::Logits(teacher))?.divergence(Divergence::Reverse)?;
     /// let exchanged = DistillLoss::new(teacher, Teacher::Logits(student))?;
     /// assert_eq!(reverse.weighted_mean(), exchanged.weighted_mean());
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    #[must_use]
-    pub fn divergence(self, divergence: Divergence<T>) -> Self {
-        DistillLoss { problem: Problem { divergence, ..self.problem } }
+    pub fn divergence(self, divergence: Divergence<T>) -> Result<Self, Error> {
+        match divergence {
+            Divergence::JensenShannon { beta } if !T::Kernels::is_share(beta) => {
+                return Err(Error::Beta { value: beta.into() });
+            }
+            Divergence::Forward | Divergence::Reverse | Divergence::JensenShannon { .. } => {}
+        }
+        Ok(DistillLoss { problem: Problem { divergence, ..self.problem } })
     }
 
     /// The same with a weight for each row, by which its loss and its gradient are multiplied. A row of
@@ -258,10 +267,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     pub fn on(self, isa: Isa) -> Result<Self, Error> {
-        match Backend::new(isa) {
-            Some(backend) => Ok(DistillLoss { problem: Problem { backend, ..self.problem } }),
-            None => Err(Error::IsaUnavailable { isa }),
-        }
+        let backend = Backend::of(isa)?;
+        Ok(DistillLoss { problem: Problem { backend, ..self.problem } })
     }
 
     /// The loss of each row times its weight.
@@ -269,8 +276,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// # Shape
     /// `out` has one number a row; none of it is read.
     /// # Errors
-    /// [`Error::OutputLength`] if it has not; [`Error::Temperature`] and [`Error::Beta`] for parameters that
-    /// mean nothing. `out` has not been touched then.
+    /// [`Error::OutputLength`] if it has not. `out` has not been touched then.
     /// # Accuracy
     /// As [above](DistillLoss#accuracy).
     /// # Special values
@@ -288,7 +294,6 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     pub fn row_losses(&self, out: &mut [T]) -> Result<(), Error> {
-        self.check_parameters()?;
         shape::output(self.rows(), out.len())?;
         self.run(Wanted { loss: true, losses: out, gradient: None });
         Ok(())
@@ -302,7 +307,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// # Accuracy
     /// Each row's as [above](DistillLoss#accuracy), and two roundings more; no growth with their number.
     /// # Special values
-    /// NaN if the temperature or `beta` means nothing. A divisor of 0 is divided by: 0/0 is NaN.
+    /// A divisor of 0 is divided by: 0/0 is NaN.
     /// # Examples
     /// ```
     /// use kldiv::{DistillLoss, Reduction, Rows, Teacher};
@@ -314,10 +319,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// ```
     #[must_use]
     pub fn reduce(&self, reduction: Reduction) -> T {
-        match self.totals() {
-            Some(totals) => reduction.of(totals.loss, self.problem.student.len()),
-            None => T::Kernels::nan(),
-        }
+        reduction.of(self.totals().loss, self.problem.student.len())
     }
 
     /// The weighted losses' sum over that of the weights, `Σ w·loss / Σ w`; without weights the mean of all
@@ -326,7 +328,6 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// # Accuracy
     /// As [`reduce`](DistillLoss::reduce).
     /// # Special values
-    /// NaN if the temperature or `beta` means nothing.
     /// # Examples
     /// ```
     /// use kldiv::{DistillLoss, Rows, Teacher};
@@ -338,11 +339,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// ```
     #[must_use]
     pub fn weighted_mean(&self) -> T {
-        match self.totals() {
-            Some(totals) if totals.is_empty => totals.loss,
-            Some(totals) => totals.loss / totals.weight,
-            None => T::Kernels::nan(),
-        }
+        let totals = self.totals();
+        if totals.is_empty { totals.loss } else { totals.loss / totals.weight }
     }
 
     /// The gradient of the weighted losses by the student's logits.
@@ -360,8 +358,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// `grad` has the length of the student's logits; [`Upstream::PerRow`] has one factor a row.
     /// # Errors
     /// [`Error::OutputLength`] and [`Error::UpstreamLength`] if they have not,
-    /// [`Error::UpstreamPerElement`] for that kind, [`Error::Temperature`] and [`Error::Beta`] for parameters
-    /// that mean nothing. `grad` has not been touched then.
+    /// [`Error::UpstreamPerElement`] for that kind. `grad` has not been touched then.
     /// # Accuracy
     /// Within `8 u` of the size of the formula's parts, the probabilities' own errors
     /// `u·p·(|ln p| + ln classes + 7)` among them, where no probability is subnormal.
@@ -378,7 +375,6 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     pub fn grad_student(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        self.check_parameters()?;
         let gradient = self.gradient(false, upstream, grad)?;
         self.run(Wanted { loss: false, losses: &mut [], gradient: Some(gradient) });
         Ok(())
@@ -400,9 +396,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// `grad` has the length of the student's logits; [`Upstream::PerRow`] has one factor a row.
     /// # Errors
     /// [`Error::OutputLength`] and [`Error::UpstreamLength`] if they have not,
-    /// [`Error::UpstreamPerElement`] for that kind, [`Error::Temperature`] and [`Error::Beta`] for parameters
-    /// that mean nothing; [`Error::ClassesGradient`] if the
-    /// teacher is class indices. `grad` has not been touched then.
+    /// [`Error::UpstreamPerElement`] for that kind, [`Error::ClassesGradient`] if the teacher is class
+    /// indices. `grad` has not been touched then.
     /// # Accuracy
     /// Within `8 u` of the size of the formula's parts, the probabilities' own errors
     /// `u·p·(|ln p| + ln classes + 7)` among them, where no probability is subnormal.
@@ -414,14 +409,13 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     ///
     /// let (student, teacher) = ([0.0_f64; 2], [0.25, 0.75]);
     /// let (student, teacher) = (Rows::new(&student, 2)?, Teacher::Probs(Rows::new(&teacher, 2)?));
-    /// let loss = DistillLoss::new(student, teacher)?.divergence(Divergence::Reverse);
+    /// let loss = DistillLoss::new(student, teacher)?.divergence(Divergence::Reverse)?;
     /// let mut grad = [0.0; 2];
     /// loss.grad_teacher(Upstream::Uniform(3.0), &mut grad)?;
     /// assert_eq!(grad, [-6.0, -2.0]); // −3·½/p
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     pub fn grad_teacher(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        self.check_parameters()?;
         if let Teacher::Classes(indices) = self.problem.teacher {
             return Err(Error::ClassesGradient { rows: indices.len() });
         }
@@ -457,7 +451,6 @@ impl<'a, T: Element> DistillLoss<'a, T> {
         losses: &mut [T],
         grad: &mut [T],
     ) -> Result<(), Error> {
-        self.check_parameters()?;
         shape::output(self.rows(), losses.len())?;
         let gradient = self.gradient(false, upstream, grad)?;
         self.run(Wanted { loss: true, losses, gradient: Some(gradient) });
@@ -468,22 +461,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
         self.problem.student.len().checked_div(self.problem.classes).unwrap_or(0)
     }
 
-    fn check_parameters(&self) -> Result<(), Error> {
-        let Problem { temperature, divergence, .. } = self.problem;
-        if !T::Kernels::is_temperature(temperature) {
-            return Err(Error::Temperature { value: temperature.into() });
-        }
-        match divergence {
-            Divergence::JensenShannon { beta } if !T::Kernels::is_share(beta) => {
-                Err(Error::Beta { value: beta.into() })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn totals(&self) -> Option<Outcome<T>> {
-        self.check_parameters().ok()?;
-        Some(self.run(Wanted { loss: true, losses: &mut [], gradient: None }))
+    fn totals(&self) -> Outcome<T> {
+        self.run(Wanted { loss: true, losses: &mut [], gradient: None })
     }
 
     fn gradient<'b>(

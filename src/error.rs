@@ -184,7 +184,7 @@ pub enum Error {
         /// What was found.
         value: f64,
     },
-    /// A share that is not between 0 and 1:
+    /// A share that is not above 0 and below 1:
     /// [`Divergence::JensenShannon`](crate::Divergence::JensenShannon).
     Beta {
         /// What was found.
@@ -266,7 +266,7 @@ impl fmt::Display for Error {
                 write!(f, "temperature {value} is not a positive, normal, finite number")
             }
             Error::Beta { value } => {
-                write!(f, "share beta = {value} is not between 0 and 1")
+                write!(f, "share beta = {value} is not above 0 and below 1")
             }
         }
     }

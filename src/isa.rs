@@ -185,6 +185,11 @@ impl Backend {
         }
     }
 
+    /// The same, or the error that says it is not there.
+    pub(crate) fn of(isa: Isa) -> Result<Backend, Error> {
+        Backend::new(isa).ok_or(Error::IsaUnavailable { isa })
+    }
+
     fn isa(self) -> Isa {
         match self {
             Backend::Scalar => Isa::Scalar,

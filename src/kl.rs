@@ -254,7 +254,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// ```
     #[inline]
     pub fn on(mut self, isa: Isa) -> Result<Self, Error> {
-        self.pair.backend = Backend::new(isa).ok_or(Error::IsaUnavailable { isa })?;
+        self.pair.backend = Backend::of(isa)?;
         Ok(self)
     }
 

@@ -205,7 +205,7 @@ pub use isa::Isa;
 pub use kl::{Input, KlDiv, Reduction, Target, Upstream};
 pub use lanes::Element;
 pub use loss::{KlDivLoss, kl_div};
-pub use softmax::{Rows, log_softmax, softmax};
+pub use softmax::{Rows, log_softmax, log_softmax_on, softmax, softmax_on};
 
 /// Here so that `cargo test` runs the README's code; nothing else sees it.
 #[cfg(doctest)]

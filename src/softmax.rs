@@ -1,7 +1,7 @@
 //! Rows of logits.
 
 use crate::error::Error;
-use crate::isa::Backend;
+use crate::isa::{Backend, Isa};
 use crate::kernel::Compiled;
 use crate::lanes::Element;
 use crate::shape;
@@ -110,9 +110,43 @@ impl<'a, T: Element> Rows<'a, T> {
 /// # Ok::<(), kldiv::Error>(())
 /// ```
 pub fn log_softmax<T: Element>(logits: Rows<'_, T>, out: &mut [T]) -> Result<(), Error> {
+    log_softmax_with(Backend::best(), logits, out)
+}
+
+/// [`log_softmax`] on another instruction set: other speed, the same bits.
+///
+/// # Errors
+/// [`Error::IsaUnavailable`] if this machine or this build does not have it, and those of [`log_softmax`];
+/// `out` has not been touched then.
+/// # Examples
+/// ```
+/// use kldiv::{Isa, Rows, log_softmax, log_softmax_on};
+///
+/// let logits = Rows::new(&[0.5_f32, 1.5, -2.0], 3)?;
+/// let (mut widest, mut other) = ([0.0; 3], [0.0; 3]);
+/// log_softmax(logits, &mut widest)?;
+/// for isa in Isa::available() {
+///     log_softmax_on(isa, logits, &mut other)?;
+///     assert_eq!(other.map(f32::to_bits), widest.map(f32::to_bits));
+/// }
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+pub fn log_softmax_on<T: Element>(
+    isa: Isa,
+    logits: Rows<'_, T>,
+    out: &mut [T],
+) -> Result<(), Error> {
+    log_softmax_with(Backend::of(isa)?, logits, out)
+}
+
+fn log_softmax_with<T: Element>(
+    backend: Backend,
+    logits: Rows<'_, T>,
+    out: &mut [T],
+) -> Result<(), Error> {
     let Rows { values, classes } = logits;
     shape::output(values.len(), out.len())?;
-    T::Kernels::log_softmax(Backend::best(), values, classes, out);
+    T::Kernels::log_softmax(backend, values, classes, out);
     Ok(())
 }
 
@@ -147,8 +181,38 @@ pub fn log_softmax<T: Element>(logits: Rows<'_, T>, out: &mut [T]) -> Result<(),
 /// # Ok::<(), kldiv::Error>(())
 /// ```
 pub fn softmax<T: Element>(logits: Rows<'_, T>, out: &mut [T]) -> Result<(), Error> {
+    softmax_with(Backend::best(), logits, out)
+}
+
+/// [`softmax`] on another instruction set: other speed, the same bits.
+///
+/// # Errors
+/// [`Error::IsaUnavailable`] if this machine or this build does not have it, and those of [`softmax`];
+/// `out` has not been touched then.
+/// # Examples
+/// ```
+/// use kldiv::{Isa, Rows, softmax, softmax_on};
+///
+/// let logits = Rows::new(&[0.5_f32, 1.5, -2.0], 3)?;
+/// let (mut widest, mut other) = ([0.0; 3], [0.0; 3]);
+/// softmax(logits, &mut widest)?;
+/// for isa in Isa::available() {
+///     softmax_on(isa, logits, &mut other)?;
+///     assert_eq!(other.map(f32::to_bits), widest.map(f32::to_bits));
+/// }
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+pub fn softmax_on<T: Element>(isa: Isa, logits: Rows<'_, T>, out: &mut [T]) -> Result<(), Error> {
+    softmax_with(Backend::of(isa)?, logits, out)
+}
+
+fn softmax_with<T: Element>(
+    backend: Backend,
+    logits: Rows<'_, T>,
+    out: &mut [T],
+) -> Result<(), Error> {
     let Rows { values, classes } = logits;
     shape::output(values.len(), out.len())?;
-    T::Kernels::softmax(Backend::best(), values, classes, out);
+    T::Kernels::softmax(backend, values, classes, out);
     Ok(())
 }

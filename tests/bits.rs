@@ -1,11 +1,8 @@
 //! Every instruction set of this machine against scalar code, bit for bit.
-//!
-//! `log_softmax` and `softmax` cannot be told which instruction set to use; `bits_table.rs` holds them to the same
-//! numbers on every target instead.
 
 mod support;
 
-use kldiv::{Isa, KlDiv, Rows, Upstream, log_softmax, softmax};
+use kldiv::{Isa, KlDiv, Rows, Upstream, log_softmax_on, softmax_on};
 use support::{ALL_FORMS, Forms, Real, assert_same, cycled, isas, raw, same, specials, wide};
 
 /// Where terms meet in one lane again: `L` of the documented order of summation.
@@ -288,12 +285,12 @@ fn a_row_is_summed_as_if_it_were_alone() {
 }
 
 /// `log_softmax` and `softmax` of rows.
-fn shares<R: Real>(logits: &[R], classes: usize) -> [Answer<R>; 2] {
+fn shares<R: Real>(isa: Isa, logits: &[R], classes: usize) -> [Answer<R>; 2] {
     let rows = Rows::new(logits, classes).expect("whole rows");
     let mut logarithms = vec![R::of(0.0); logits.len()];
     let mut shares = logarithms.clone();
-    log_softmax(rows, &mut logarithms).expect("equal lengths");
-    softmax(rows, &mut shares).expect("equal lengths");
+    log_softmax_on(isa, rows, &mut logarithms).expect("equal lengths");
+    softmax_on(isa, rows, &mut shares).expect("equal lengths");
     [("log_softmax".to_owned(), logarithms), ("softmax".to_owned(), shares)]
 }
 
@@ -306,15 +303,18 @@ fn compare_softmax_rows<R: Real>() {
         let mut logits = raw::<R>(1, ROWS * classes, 20.0);
         for (i, &special) in cycled(&specials, 4 * specials.len()).iter().enumerate() {
             logits[(2 + 3 * (i % 3)) * classes + i / 3 % classes] = special;
-            let together = shares(&logits, classes);
+            let together = shares(Isa::Scalar, &logits, classes);
+            for isa in isas() {
+                assert_same(&(classes, i, isa), &shares(isa, &logits, classes), &together);
+            }
             for row in 0..ROWS {
                 let range = row * classes..(row + 1) * classes;
                 let here = together.clone().map(|(what, all)| (what, all[range.clone()].to_vec()));
-                let alone = shares(&logits[range.clone()], classes);
+                let alone = shares(Isa::best(), &logits[range.clone()], classes);
                 assert_same(&(classes, i, row, "alone"), &alone, &here);
                 let mut longer = logits[range].to_vec();
                 longer.resize(classes + 64, R::of(f64::NEG_INFINITY));
-                let longer = shares(&longer, classes + 64)
+                let longer = shares(Isa::best(), &longer, classes + 64)
                     .map(|(what, all)| (what, all[..classes].to_vec()));
                 assert_same(&(classes, i, row, "longer"), &longer, &here);
             }

@@ -453,7 +453,11 @@ fn distill_case<R: Real>(case: &Case, isa: Isa) -> f64 {
         _ => Teacher::Classes(&indices),
     };
     let loss = DistillLoss::new(rows(&student), teacher).expect("equal shapes");
-    let loss = loss.temperature(R::of(case.temperature)).on(isa).expect("an available one");
+    let loss = loss
+        .temperature(R::of(case.temperature))
+        .expect("positive")
+        .on(isa)
+        .expect("an available one");
     let what = |column: &str| format!("{} by DistillLoss on {isa}, {column}", case.name);
     let hold = |column: &str, got: &[f64], exact: &[String], scale: &[String]| {
         let (exact, scale) = (decimals(exact), decimals(scale));

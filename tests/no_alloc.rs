@@ -132,13 +132,13 @@ fn distillation<T: Element>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
             Teacher::Classes(&[0; LENGTH / ROWS][..count]),
         ] {
             let loss = DistillLoss::new(student, teacher)?.on(isa)?;
-            let loss = loss.row_weights(&probabilities[..count])?.temperature(share);
+            let loss = loss.row_weights(&probabilities[..count])?.temperature(share)?;
             for divergence in [
                 Divergence::Forward,
                 Divergence::Reverse,
                 Divergence::JensenShannon { beta: share },
             ] {
-                let loss = loss.divergence(divergence);
+                let loss = loss.divergence(divergence)?;
                 let upstream = Upstream::Uniform(share);
                 let _ = (loss.reduce(Reduction::Mean), loss.weighted_mean());
                 loss.row_losses(&mut out[..count])?;

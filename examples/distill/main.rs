@@ -157,8 +157,8 @@ fn learn(
     for step in 0..=options.steps {
         let logits = correction.apply(&digits.student);
         DistillLoss::new(Rows::new(&logits, CLASSES)?, teacher)?
-            .temperature(options.temperature)
-            .divergence(options.divergence)
+            .temperature(options.temperature)?
+            .divergence(options.divergence)?
             .loss_and_grad_student(Upstream::Uniform(factor), &mut losses, &mut grad)?;
         curve.push(losses.iter().sum::<f32>() / images as f32);
         if step < options.steps {

@@ -64,7 +64,7 @@ pub(crate) fn print<T: Number>(
     };
     let temperature = T::nearest(options.temperature.unwrap_or(1.0));
     let mut loss =
-        DistillLoss::new(student, teacher)?.temperature(temperature).divergence(divergence);
+        DistillLoss::new(student, teacher)?.temperature(temperature)?.divergence(divergence)?;
     if let Some(isa) = options.isa {
         loss = loss.on(isa)?;
     }

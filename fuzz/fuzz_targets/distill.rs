@@ -36,7 +36,8 @@ fn check<T: Float>(head: [u8; 3], bytes: &[u8]) {
         _ => 1e6,
     };
     let tau = T::nearest(temperature);
-    let mut loss = DistillLoss::new(rows, teacher).unwrap().temperature(tau).divergence(divergence);
+    let loss = DistillLoss::new(rows, teacher).unwrap();
+    let mut loss = loss.temperature(tau).unwrap().divergence(divergence).unwrap();
     let weights: Vec<T> = student.iter().step_by(classes).copied().collect();
     if head[2] & 32 != 0 {
         loss = loss.row_weights(&weights).unwrap();

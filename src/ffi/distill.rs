@@ -64,9 +64,9 @@ impl KldivDistillOptions {
             }
             _ => return Err(KldivStatus::Option),
         };
-        let mut loss = DistillLoss::new(student, teacher)?.divergence(divergence);
+        let mut loss = DistillLoss::new(student, teacher)?.divergence(divergence)?;
         if self.temperature != 0.0 {
-            loss = loss.temperature(T::from_f64(self.temperature));
+            loss = loss.temperature(T::from_f64(self.temperature))?;
         }
         if !weights.is_empty() {
             loss = loss.row_weights(weights)?;

@@ -44,7 +44,7 @@ pub trait Compiled<T> {
     fn distill(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T>;
     /// Whether logits can be divided by it: positive, normal, finite.
     fn is_temperature(x: T) -> bool;
-    /// Whether it is between 0 and 1, neither of them.
+    /// Whether it is above 0 and below 1.
     fn is_share(x: T) -> bool;
     /// `total / count`, the count rounded to nearest.
     fn per(total: T, count: usize) -> T;
@@ -52,8 +52,6 @@ pub trait Compiled<T> {
     fn zero() -> T;
     /// 1.
     fn one() -> T;
-    /// A NaN.
-    fn nan() -> T;
     /// The total over one chunk of a stream: at most [`CHUNK`](crate::sum::CHUNK) elements.
     #[cfg(feature = "rayon")]
     fn chunk(of: Total, pair: Pair<'_, T>) -> Compensated<T>;
@@ -238,9 +236,6 @@ macro_rules! compile {
             }
             fn one() -> $elem {
                 1.0
-            }
-            fn nan() -> $elem {
-                <$elem>::NAN
             }
             #[cfg(feature = "rayon")]
             fn chunk(of: Total, pair: Pair<'_, $elem>) -> Compensated<$elem> {

@@ -384,7 +384,7 @@ pub(crate) fn distillation<T: Number>(
                 for (forms, divergence) in divergences {
                     // A temperature that is no power of two.
                     let loss =
-                        loss.divergence(divergence).temperature(T::compose(false, 0, 1 << 63));
+                        loss.divergence(divergence)?.temperature(T::compose(false, 0, 1 << 63))?;
                     let case = |operation| Case {
                         number: T::NAME,
                         operation,

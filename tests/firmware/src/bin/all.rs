@@ -59,8 +59,8 @@ fn all<T: Element>(numbers: [T; N]) -> Result<(), Error> {
         [Divergence::Forward, Divergence::Reverse, Divergence::JensenShannon { beta: one }];
     let factors = Upstream::Uniform(one);
     let loss = DistillLoss::new(rows, teachers[black_box(0) % 4])?
-        .temperature(black_box(one))
-        .divergence(divergences[black_box(1) % 3])
+        .temperature(black_box(one))?
+        .divergence(divergences[black_box(1) % 3])?
         .row_weights(a.get(..rows.rows()).unwrap_or(a))?
         .on(black_box(Isa::Scalar))?;
     let mut losses = numbers;
