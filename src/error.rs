@@ -90,8 +90,24 @@ pub enum Error {
         /// Elements of the data.
         len: usize,
     },
-    /// This machine, or this build, does not have the instruction set:
-    /// [`KlDiv::on`](crate::KlDiv::on).
+    /// Rows that begin closer to each other than they are long: [`Rows::strided`](crate::Rows::strided).
+    Stride {
+        /// Classes a row was said to have.
+        classes: usize,
+        /// Elements from the beginning of a row to that of the next.
+        stride: usize,
+    },
+    /// The data ends within a row: [`Rows::strided`](crate::Rows::strided).
+    StridedRows {
+        /// Elements of the data.
+        len: usize,
+        /// Classes a row was said to have.
+        classes: usize,
+        /// Elements from the beginning of a row to that of the next.
+        stride: usize,
+    },
+    /// This machine, or this build, does not have the instruction set: `on` and the functions whose
+    /// names end in `_on`.
     IsaUnavailable {
         /// The instruction set asked for.
         isa: Isa,
@@ -212,6 +228,16 @@ impl fmt::Display for Error {
             }
             Error::ZeroClasses { len } => {
                 write!(f, "{len} elements cannot be cut into rows of 0 classes")
+            }
+            Error::Stride { classes, stride } => {
+                write!(f, "rows of {classes} classes cannot begin every {stride} elements")
+            }
+            Error::StridedRows { len, classes, stride } => {
+                write!(
+                    f,
+                    "{len} elements end within a row: {classes} classes, {stride} elements from row \
+                     to row"
+                )
             }
             Error::IsaUnavailable { isa } => {
                 write!(f, "instruction set {isa} is not available here")

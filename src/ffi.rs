@@ -12,8 +12,9 @@ mod status;
 
 use core::ffi::c_char;
 
-use crate::kl::Upstream;
-use crate::softmax::{Rows, log_softmax, softmax};
+use crate::rows::Rows;
+use crate::softmax::{log_softmax, softmax};
+use crate::upstream::Upstream;
 use distill::{Inputs, KldivDistillOptions};
 use memory::{give, output, read, slice, span};
 use options::{KldivOptions, upstream};

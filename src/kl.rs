@@ -1,186 +1,17 @@
 //! The elementwise core: check, dispatch, done.
 
-use core::fmt;
+mod validate;
 
+use crate::backend::Backend;
+use crate::compiled::pairs::{Pair, Pairs, Single};
+use crate::element::Element;
 use crate::error::{Error, Side};
-use crate::isa::{Backend, Isa};
-use crate::kernel::{Compiled, Factors, Pair, Single};
-use crate::lanes::Element;
+use crate::forms::{Input, Target};
+use crate::isa::Isa;
+use crate::reduction::Reduction;
 use crate::shape;
-
-/// What the input numbers are: what the model says.
-///
-/// # Units
-/// Probabilities, or their natural logarithms.
-/// # Special values
-/// The logarithm of a probability of zero is −∞. Neither form is checked; [`KlDiv::validate`] does.
-/// # Examples
-/// ```
-/// use kldiv::{Input, KlDiv, Target};
-///
-/// let (ln_q, q, p) = ([0.0, f64::NEG_INFINITY], [1.0, 0.0], [1.0, 0.0]);
-/// let of_logs = KlDiv::new(Input::LogProbs(&ln_q), Target::Probs(&p))?;
-/// let of_probs = KlDiv::new(Input::Probs(&q), Target::Probs(&p))?;
-/// assert_eq!((of_logs.sum(), of_probs.sum()), (0.0, 0.0));
-/// # Ok::<(), kldiv::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Input<'a, T> {
-    /// Natural logarithms of probabilities, `ln q`.
-    LogProbs(&'a [T]),
-    /// Probabilities, `q`.
-    Probs(&'a [T]),
-}
-
-/// What the target numbers are: the reference distribution.
-///
-/// # Units
-/// Probabilities, or their natural logarithms.
-/// # Special values
-/// A probability of ±0, and a logarithm whose exponential rounds to 0, take no part: see the
-/// [crate documentation](crate#special-values). Neither form is checked; [`KlDiv::validate`] does.
-/// # Examples
-/// ```
-/// use kldiv::{Input, KlDiv, Target};
-///
-/// let (x, p, ln_p) = ([-3.0, -5.0], [1.0, 0.0], [0.0, f64::NEG_INFINITY]);
-/// let of_probs = KlDiv::new(Input::LogProbs(&x), Target::Probs(&p))?;
-/// let of_logs = KlDiv::new(Input::LogProbs(&x), Target::LogProbs(&ln_p))?;
-/// assert_eq!((of_probs.sum(), of_logs.sum()), (3.0, 3.0));
-/// # Ok::<(), kldiv::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Target<'a, T> {
-    /// Probabilities, `p`.
-    Probs(&'a [T]),
-    /// Natural logarithms of probabilities, `ln p`.
-    LogProbs(&'a [T]),
-}
-
-impl<'a, T: Copy> Input<'a, T> {
-    pub(crate) fn values(self) -> &'a [T] {
-        let (Input::LogProbs(values) | Input::Probs(values)) = self;
-        values
-    }
-}
-
-impl<'a, T: Copy> Target<'a, T> {
-    pub(crate) fn values(self) -> &'a [T] {
-        let (Target::Probs(values) | Target::LogProbs(values)) = self;
-        values
-    }
-
-    /// The same form with other numbers.
-    fn with(self, values: &'a [T]) -> Self {
-        match self {
-            Target::Probs(_) => Target::Probs(values),
-            Target::LogProbs(_) => Target::LogProbs(values),
-        }
-    }
-}
-
-/// `d(loss) / d(term)`: what gradients are multiplied by, with the reduction's divisor already in it.
-///
-/// # Shape
-/// [`PerRow`](Upstream::PerRow) has one factor for each of the equal rows that its length cuts the
-/// data into, [`PerElement`](Upstream::PerElement) one for each element.
-/// # Special values
-/// Any factor is multiplied as it is: 0 times an infinite or NaN derivative is NaN. It does not
-/// matter where the target probability is zero.
-/// # Examples
-/// ```
-/// use kldiv::{Input, KlDiv, Target, Upstream};
-///
-/// let kl = KlDiv::new(Input::LogProbs(&[-1.0; 4]), Target::Probs(&[1.0, 2.0, 3.0, 4.0]))?;
-/// let mut grad = [0.0; 4];
-/// kl.grad_input(Upstream::Uniform(0.25), &mut grad)?; // of the mean
-/// assert_eq!(grad, [-0.25, -0.5, -0.75, -1.0]);
-/// kl.grad_input(Upstream::PerRow(&[1.0, 10.0]), &mut grad)?;
-/// assert_eq!(grad, [-1.0, -2.0, -30.0, -40.0]);
-/// kl.grad_input(Upstream::PerElement(&[4.0, 3.0, 2.0, 1.0]), &mut grad)?;
-/// assert_eq!(grad, [-4.0, -6.0, -6.0, -4.0]);
-/// # Ok::<(), kldiv::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Upstream<'a, T> {
-    /// One factor for all: `g` for a sum, `g/n` for a mean, `g/batch` for a batch mean.
-    Uniform(T),
-    /// One factor for each row; as many rows as factors.
-    PerRow(&'a [T]),
-    /// One factor for each element: no reduction.
-    PerElement(&'a [T]),
-}
-
-impl<'a, T> Upstream<'a, T> {
-    /// Checks lengths; the length of a row and what it is multiplied by.
-    pub(crate) fn factors(self, len: usize, grad: usize) -> Result<(usize, Factors<'a, T>), Error> {
-        shape::output(len, grad)?;
-        match self {
-            Upstream::Uniform(factor) => Ok((len, Factors::Uniform(factor))),
-            Upstream::PerRow(rows) => {
-                Ok((shape::row_length(len, rows.len())?, Factors::PerRow(rows)))
-            }
-            Upstream::PerElement(each) => {
-                shape::upstream(len, each.len())?;
-                Ok((len, Factors::PerElement(each)))
-            }
-        }
-    }
-}
-
-/// What to do with the terms. The default is the mean, as in PyTorch.
-///
-/// # Units
-/// A sum, a mean or a share of nats. The divergence of a batch of distributions, averaged over the
-/// batch, is [`BatchMean`](Reduction::BatchMean): the mean divides by the number of classes too.
-/// # Special values
-/// A divisor of 0 is divided by: 0/0 is NaN, as is the mean of nothing.
-/// # Examples
-/// ```
-/// use kldiv::{Input, KlDiv, Reduction, Target};
-///
-/// // Two rows of two classes, a divergence of 1 and of 2.
-/// let x = [-1.0, -9.0, -9.0, -2.0];
-/// let kl = KlDiv::new(Input::LogProbs(&x), Target::Probs(&[1.0, 0.0, 0.0, 1.0]))?;
-/// assert_eq!(kl.reduce(Reduction::Sum), 3.0);
-/// assert_eq!(kl.reduce(Reduction::BatchMean(2)), 1.5);
-/// assert_eq!(kl.reduce(Reduction::default()), 0.75);
-/// assert_eq!(Reduction::BatchMean(2).to_string(), "batchmean");
-/// # Ok::<(), kldiv::Error>(())
-/// ```
-/// # Source
-/// PyTorch's `reduction` of `nn.KLDivLoss`; its "none" is [`KlDiv::pointwise`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Reduction {
-    /// Their sum over their number.
-    #[default]
-    Mean,
-    /// Their sum.
-    Sum,
-    /// Their sum over the number of rows given.
-    BatchMean(usize),
-}
-
-impl Reduction {
-    /// A sum over `len` terms, reduced.
-    pub(crate) fn of<T: Element>(self, sum: T, len: usize) -> T {
-        match self {
-            Reduction::Mean => T::Kernels::per(sum, len),
-            Reduction::Sum => sum,
-            Reduction::BatchMean(batch) => T::Kernels::per(sum, batch),
-        }
-    }
-}
-
-impl fmt::Display for Reduction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Reduction::Mean => "mean",
-            Reduction::Sum => "sum",
-            Reduction::BatchMean(_) => "batchmean",
-        })
-    }
-}
+use crate::upstream::Upstream;
+use validate::{validate_elements, validate_rows};
 
 /// The divergence of an input from a target, `Σ p·(ln p − ln q)`, and what belongs to it.
 ///
@@ -504,7 +335,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// ```
     pub fn row_sums(&self, out: &mut [T]) -> Result<(), Error> {
         match shape::row_length(self.len(), out.len())? {
-            0 => out.fill(T::Kernels::zero()),
+            0 => out.fill(T::ZERO),
             row_length => T::Kernels::row_sums(self.pair, row_length, out),
         }
         Ok(())
@@ -548,9 +379,9 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     pub fn grad_input(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        let (row_length, factors) = upstream.factors(self.len(), grad.len())?;
+        let row_length = upstream.row_length(self.len(), grad.len())?;
         if row_length > 0 {
-            T::Kernels::grad_input(self.pair, row_length, factors, grad);
+            T::Kernels::grad_input(self.pair, row_length, upstream, grad);
         }
         Ok(())
     }
@@ -591,9 +422,9 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     pub fn grad_target(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        let (row_length, factors) = upstream.factors(self.len(), grad.len())?;
+        let row_length = upstream.row_length(self.len(), grad.len())?;
         if row_length > 0 {
-            T::Kernels::grad_target(self.pair, row_length, factors, grad);
+            T::Kernels::grad_target(self.pair, row_length, upstream, grad);
         }
         Ok(())
     }
@@ -655,50 +486,4 @@ impl<'a, T: Element> KlDiv<'a, T> {
         }
         Ok(())
     }
-}
-
-fn validate_elements<T: Element>(
-    side: Side,
-    values: Target<'_, T>,
-    tolerance: T,
-) -> Result<(), Error> {
-    let (Target::Probs(all) | Target::LogProbs(all)) = values;
-    for (index, &x) in all.iter().enumerate() {
-        let value: f64 = x.into();
-        if value.is_nan() {
-            return Err(Error::Nan { side, index });
-        }
-        match values {
-            Target::Probs(_) if value < 0.0 => {
-                return Err(Error::NegativeProbability { side, index, value });
-            }
-            Target::LogProbs(_) if x > tolerance => {
-                return Err(Error::PositiveLogProbability { side, index, value });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn validate_rows<T: Element>(
-    side: Side,
-    all: Single<'_, T>,
-    row_length: usize,
-    tolerance: T,
-) -> Result<(), Error> {
-    let mut left = all.values.values();
-    let mut row = 0;
-    while let Some(part) = left.split_off(..row_length)
-        && !part.is_empty()
-    {
-        let values = all.values.with(part);
-        let sum: f64 = T::Kernels::mass(Single { values, ..all }).into();
-        let is_near_one = (sum - 1.0).abs() <= tolerance.into();
-        if !is_near_one {
-            return Err(Error::RowSum { side, row, sum });
-        }
-        row += 1;
-    }
-    Ok(())
 }

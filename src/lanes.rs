@@ -18,11 +18,9 @@ pub(crate) mod scalar;
 ))]
 pub(crate) mod wide;
 
-use core::fmt::Debug;
-use core::ops::{Add, Div, Mul, Sub};
-
-use crate::kernel::Compiled;
-use crate::math::{ExpConstants, LnConstants};
+#[cfg(doc)]
+use crate::float::ExpConstants;
+use crate::float::{Float, LnConstants};
 
 /// Arithmetic on vectors of one element type.
 ///
@@ -36,6 +34,8 @@ pub trait Arithmetic: Copy {
     type Mask: Copy;
     /// Lanes of a register.
     const COUNT: usize;
+    /// Whether the numbers that functions are given are known to be usual: see [`Known`].
+    const USUAL: bool = false;
 
     /// `x` in every lane.
     fn splat(self, x: Self::Elem) -> Self::Vec;
@@ -151,6 +151,7 @@ impl<L: Arithmetic> Arithmetic for Two<L> {
     type Vec = [L::Vec; 2];
     type Mask = [L::Mask; 2];
     const COUNT: usize = L::COUNT;
+    const USUAL: bool = L::USUAL;
 
     twice! {
         add(a: Vec, b: Vec) -> Vec;
@@ -185,130 +186,62 @@ impl<L: Arithmetic> Arithmetic for Two<L> {
     }
 }
 
-/// What the back-ends and the maths need to know of a number type.
-pub trait Float: Element + LnConstants + ExpConstants {
-    /// +0.
-    const ZERO: Self;
-    /// 1.
-    const ONE: Self;
-    /// +∞.
-    const INFINITY: Self;
-    /// −∞.
-    const NEG_INFINITY: Self;
-    /// A NaN.
-    const NAN: Self;
-    /// The lowest finite number.
-    const MIN: Self;
-    /// The smallest positive normal number.
-    const MIN_POSITIVE: Self;
-    /// One of each for the virtual lanes: 128 bytes of elements.
-    type Bank<X: Copy>: Copy + AsMut<[X]>;
+/// The same arithmetic with the knowledge whether numbers are usual: positive and normal under a
+/// logarithm, within [`ExpConstants::USUAL`] under an exponential. [`usual`] and [`any`] make one.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<A, const USUAL: bool>(A);
 
-    /// `x` in every place.
-    fn bank<X: Copy>(x: X) -> Self::Bank<X>;
-    /// Rounded to nearest.
-    fn from_f64(x: f64) -> Self;
-    /// [`Lanes::round_pow2`] of one element.
-    fn round_pow2(self) -> (Self, Self);
-    /// [`Lanes::split`] of one element.
-    fn split(self) -> (Self, Self);
-    /// [`Lanes::all_positive_normal`] of one element.
-    fn is_positive_normal(self) -> bool;
-    /// [`Lanes::all_usual_exponents`] of one element.
-    fn is_usual_exponent(self) -> bool;
-
-    /// The back-end of this type on what the target guarantees.
-    #[cfg(any(
-        all(any(target_arch = "x86", target_arch = "x86_64"), target_feature = "sse2"),
-        all(target_arch = "wasm32", target_feature = "simd128")
-    ))]
-    fn wide() -> impl Lanes<Elem = Self>;
-
-    /// Runs a kernel on the back-end of this type for a token.
-    #[cfg(any(
-        all(target_arch = "x86_64", target_feature = "sse2"),
-        all(target_arch = "aarch64", target_feature = "neon")
-    ))]
-    fn on_token<S: pulp::Token, K: crate::kernel::Kernel<Self>>(token: S, kernel: K) -> K::Output;
+/// For numbers that are known to be usual.
+#[inline(always)]
+pub(crate) fn usual<A: Arithmetic>(a: A) -> Known<A, true> {
+    Known(a)
 }
 
-/// The number types of this crate: `f32` and `f64`. Sealed.
-pub trait Element:
-    Copy
-    + Debug
-    + PartialOrd
-    + Into<f64>
-    + Send
-    + Sync
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + 'static
-{
-    /// The kernels: kept out of this trait, so that their names are free in generic code.
-    #[doc(hidden)]
-    type Kernels: Compiled<Self>;
+/// For numbers of which nothing is known, whatever holds for others.
+#[inline(always)]
+pub(crate) fn any<A: Arithmetic>(a: A) -> Known<A, false> {
+    Known(a)
 }
 
-impl Element for f32 {
-    type Kernels = f32;
-}
-
-impl Element for f64 {
-    type Kernels = f64;
-}
-
-/// Terms of a stream that are summed side by side, each in a virtual lane of its own.
-pub(crate) const fn virtual_lanes<T>() -> usize {
-    128 / size_of::<T>()
-}
-
-#[cfg(test)]
-mod tests {
-    extern crate std;
-
-    use super::*;
-    use crate::isa::{Backend, Isa};
-    use crate::kernel::Kernel;
-    use std::vec::Vec;
-
-    /// The larger of each pair of these numbers, in lane 0.
-    struct LargerOfPairs<'a, T>(&'a [T]);
-
-    impl<T: Float> Kernel<T> for LargerOfPairs<'_, T> {
-        type Output = Vec<T>;
-
+/// Operations of `Known`, those of the arithmetic itself.
+macro_rules! the_same {
+    ($($name:ident($($arg:ident: $of:ty),+) -> $out:ty;)*) => {$(
         #[inline(always)]
-        fn run<L: Lanes<Elem = T>>(self, l: L) -> Vec<T> {
-            let pairs = self.0.iter().flat_map(|&a| self.0.iter().map(move |&b| (a, b)));
-            pairs.map(|(a, b)| l.first(l.larger(l.splat(a), l.splat(b)))).collect()
+        fn $name(self, $($arg: $of),+) -> $out {
+            self.0.$name($($arg),+)
         }
-    }
+    )*};
+}
 
-    fn compare<T: Float>(numbers: &[T], bits: fn(T) -> u64) {
-        let larger = |&a: &T, &b: &T| bits(if a < b { b } else { a });
-        let expected: Vec<u64> =
-            numbers.iter().flat_map(|a| numbers.iter().map(move |b| larger(a, b))).collect();
-        for isa in Isa::available() {
-            let backend = Backend::new(isa).expect("an available instruction set");
-            let found: Vec<u64> =
-                backend.run(LargerOfPairs(numbers)).into_iter().map(bits).collect();
-            assert_eq!(found, expected, "{isa}");
-        }
-    }
+impl<A: Arithmetic, const USUAL: bool> Arithmetic for Known<A, USUAL> {
+    type Elem = A::Elem;
+    type Vec = A::Vec;
+    type Mask = A::Mask;
+    const COUNT: usize = A::COUNT;
+    const USUAL: bool = USUAL;
 
-    /// The first where they are unordered or equal: two zeros, two NaNs.
-    #[test]
-    fn larger_is_a_comparison_and_a_selection() {
-        let nan = f32::from_bits(0x7fc0_0001);
-        compare(&[0.0, -0.0, 1.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, nan], |x| {
-            u64::from(x.to_bits())
-        });
-        let nan = f64::from_bits(0x7ff8_0000_0000_0001);
-        compare(
-            &[0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, nan],
-            f64::to_bits,
-        );
+    the_same! {
+        splat(x: A::Elem) -> A::Vec;
+        add(a: A::Vec, b: A::Vec) -> A::Vec;
+        sub(a: A::Vec, b: A::Vec) -> A::Vec;
+        mul(a: A::Vec, b: A::Vec) -> A::Vec;
+        div(a: A::Vec, b: A::Vec) -> A::Vec;
+        less(a: A::Vec, b: A::Vec) -> A::Mask;
+        equal(a: A::Vec, b: A::Vec) -> A::Mask;
+        larger(a: A::Vec, b: A::Vec) -> A::Vec;
+        select(mask: A::Mask, yes: A::Vec, no: A::Vec) -> A::Vec;
+        round_pow2(x: A::Vec) -> (A::Vec, A::Vec);
+        split(x: A::Vec) -> (A::Vec, A::Vec);
+        split_any(x: A::Vec) -> (A::Vec, A::Vec);
+        rotate(v: A::Vec, by: usize) -> A::Vec;
     }
+}
+
+/// Something to run on a back-end. Everything it calls must be inlined: one function that is
+/// not leaves the back-end's instruction set and turns each instruction into a call.
+pub trait Kernel<T: Float> {
+    /// What it returns.
+    type Output;
+    /// Runs it.
+    fn run<L: Lanes<Elem = T>>(self, l: L) -> Self::Output;
 }

@@ -181,11 +181,17 @@
 extern crate std;
 
 pub mod accuracy;
+mod backend;
+mod compiled;
 mod distill;
+mod element;
 mod error;
 #[cfg(feature = "ffi")]
 #[allow(unsafe_code, reason = "C passes pointers")]
 mod ffi;
+mod float;
+mod forms;
+mod formula;
 mod isa;
 mod kernel;
 mod kl;
@@ -194,18 +200,27 @@ mod loss;
 mod math;
 #[cfg(feature = "rayon")]
 pub mod parallel;
+mod reduction;
 pub mod reference;
+mod rows;
 mod shape;
 mod softmax;
-mod sum;
+mod stream;
+mod teacher;
+mod upstream;
 
-pub use distill::{DistillLoss, Divergence, Teacher};
+pub use distill::DistillLoss;
+pub use element::Element;
 pub use error::{Error, Side};
+pub use forms::{Input, Target};
 pub use isa::Isa;
-pub use kl::{Input, KlDiv, Reduction, Target, Upstream};
-pub use lanes::Element;
+pub use kl::KlDiv;
 pub use loss::{KlDivLoss, kl_div};
-pub use softmax::{Rows, log_softmax, log_softmax_on, softmax, softmax_on};
+pub use reduction::Reduction;
+pub use rows::Rows;
+pub use softmax::{log_softmax, log_softmax_on, softmax, softmax_on};
+pub use teacher::{Divergence, Teacher};
+pub use upstream::Upstream;
 
 /// Here so that `cargo test` runs the README's code; nothing else sees it.
 #[cfg(doctest)]

@@ -2,9 +2,12 @@
 
 use core::fmt;
 
+use crate::element::Element;
 use crate::error::Error;
-use crate::kl::{Input, KlDiv, Reduction, Target, Upstream};
-use crate::lanes::Element;
+use crate::forms::{Input, Target};
+use crate::kl::KlDiv;
+use crate::reduction::Reduction;
+use crate::upstream::Upstream;
 
 /// The loss of PyTorch's `torch.nn.KLDivLoss`, forward and backward. Inputs are log-probabilities.
 ///

@@ -25,25 +25,20 @@
 //! # Ok::<(), kldiv::Error>(())
 //! ```
 
+mod share;
+
+use crate::backend::Backend;
+use crate::compiled::pairs::{Pair, Pairs, Total};
+use crate::compiled::rows::Shares;
+use crate::element::Element;
 use crate::error::Error;
-use crate::isa::Backend;
-use crate::kernel::{Compiled, Factors, Pair, Total};
-use crate::kl::{Input, KlDiv, Reduction, Target, Upstream};
-use crate::lanes::Element;
+use crate::kl::KlDiv;
+use crate::reduction::Reduction;
+use crate::rows::Rows;
 use crate::shape;
-use crate::softmax::Rows;
-use crate::sum::{CHUNK, Compensated};
-
-/// Elements that are not worth the passing on of half of them: about 10 µs of work.
-const GRAIN: usize = 32_768;
-
-/// Chunks of a sum that are under way at a time; their results lie on the stack.
-const BATCH: usize = 256;
-
-/// Parts begin at multiples of this, a few cache lines, so that a part is aligned as the whole is.
-const ALIGNED: usize = 64;
-
-// --- The public face ----------------------------------------------------------------------------
+use crate::stream::order::CHUNK;
+use crate::upstream::Upstream;
+use share::{Each, OfRows, RowSums, spread, total};
 
 /// Something whose methods use the threads of the current pool. See [`KlDiv::parallel`].
 #[derive(Clone, Copy, Debug)]
@@ -120,7 +115,7 @@ impl<T: Element> Parallel<KlDiv<'_, T>> {
             run: |pair, _, _, out| T::Kernels::pointwise(pair, out),
             pair: self.0.pair,
             row_length: out.len(),
-            factors: Factors::Uniform(T::Kernels::zero()),
+            upstream: Upstream::Uniform(T::ZERO),
             out,
         });
         Ok(())
@@ -156,13 +151,13 @@ impl<T: Element> Parallel<KlDiv<'_, T>> {
 
     fn grad(
         &self,
-        run: fn(Pair<'_, T>, usize, Factors<'_, T>, &mut [T]),
+        run: fn(Pair<'_, T>, usize, Upstream<'_, T>, &mut [T]),
         upstream: Upstream<'_, T>,
         out: &mut [T],
     ) -> Result<(), Error> {
-        let (row_length, factors) = upstream.factors(self.0.len(), out.len())?;
+        let row_length = upstream.row_length(self.0.len(), out.len())?;
         if row_length > 0 {
-            spread(Each { run, pair: self.0.pair, row_length, factors, out });
+            spread(Each { run, pair: self.0.pair, row_length, upstream, out });
         }
         Ok(())
     }
@@ -186,229 +181,11 @@ pub fn softmax<T: Element>(logits: Rows<'_, T>, out: &mut [T]) -> Result<(), Err
 }
 
 fn of_rows<T: Element>(
-    run: fn(Backend, &[T], usize, &mut [T]),
+    run: fn(Backend, Rows<'_, T>, &mut [T]),
     logits: Rows<'_, T>,
     out: &mut [T],
 ) -> Result<(), Error> {
-    let Rows { values, classes } = logits;
-    shape::output(values.len(), out.len())?;
-    spread(OfRows { run, backend: Backend::best(), logits: values, classes, out });
+    shape::output(logits.values.len(), out.len())?;
+    spread(OfRows { run, backend: Backend::best(), logits, out });
     Ok(())
-}
-
-// --- How work is shared out ---------------------------------------------------------------------
-
-/// Work whose parts do not depend on each other.
-pub(crate) trait Work: Send + Sized {
-    /// Elements read.
-    fn len(&self) -> usize;
-    /// Two parts that are about equal, or all of it if it cannot be cut.
-    fn halves(self) -> Result<(Self, Self), Self>;
-    /// Does it, on this thread.
-    fn run(self);
-}
-
-/// Does the work on the threads of the current pool, if it is long enough.
-pub(crate) fn spread<W: Work>(work: W) {
-    if work.len() < GRAIN || rayon_core::current_num_threads() == 1 {
-        return work.run();
-    }
-    match work.halves() {
-        Ok((one, other)) => {
-            rayon_core::join(|| spread(one), || spread(other));
-        }
-        Err(whole) => whole.run(),
-    }
-}
-
-/// The sum of a stream: chunks in any order, merged in theirs.
-fn total<T: Element>(mut pair: Pair<'_, T>, of: Total) -> T {
-    let mut merged = T::Kernels::no_chunks();
-    let mut batch = [merged; BATCH];
-    while pair.len() > 0 {
-        let (part, rest) = pair.split_at(pair.len().min(BATCH * CHUNK));
-        let out = &mut batch[..part.len().div_ceil(CHUNK)];
-        spread(Chunks { of, pair: part, out });
-        merged = out.iter().fold(merged, |merged, &chunk| T::Kernels::merge(merged, chunk));
-        pair = rest;
-    }
-    T::Kernels::value(merged)
-}
-
-/// The chunks of a part of a stream.
-struct Chunks<'a, T> {
-    of: Total,
-    pair: Pair<'a, T>,
-    out: &'a mut [Compensated<T>],
-}
-
-impl<T: Element> Work for Chunks<'_, T> {
-    fn len(&self) -> usize {
-        self.pair.len()
-    }
-    fn halves(self) -> Result<(Self, Self), Self> {
-        let Chunks { of, pair, out } = self;
-        if out.len() < 2 {
-            return Err(Chunks { of, pair, out });
-        }
-        let middle = out.len() / 2;
-        let (out, other_out) = out.split_at_mut(middle);
-        let (pair, other_pair) = pair.split_at(middle * CHUNK);
-        Ok((Chunks { of, pair, out }, Chunks { of, pair: other_pair, out: other_out }))
-    }
-    fn run(self) {
-        let mut left = self.pair;
-        for out in self.out {
-            let (chunk, rest) = left.split_at(left.len().min(CHUNK));
-            *out = T::Kernels::chunk(self.of, chunk);
-            left = rest;
-        }
-    }
-}
-
-/// Something written element by element.
-struct Each<'a, T> {
-    run: fn(Pair<'_, T>, usize, Factors<'_, T>, &mut [T]),
-    pair: Pair<'a, T>,
-    row_length: usize,
-    factors: Factors<'a, T>,
-    out: &'a mut [T],
-}
-
-impl<T: Element> Work for Each<'_, T> {
-    fn len(&self) -> usize {
-        self.out.len()
-    }
-    fn halves(self) -> Result<(Self, Self), Self> {
-        let Each { run, pair, row_length, factors, out } = self;
-        let middle = match factors {
-            Factors::PerRow(rows) if rows.len() > 1 => rows.len() / 2 * row_length,
-            _ => out.len() / 2 / ALIGNED * ALIGNED,
-        };
-        let (factors, other_factors) = match factors {
-            Factors::PerRow(&[factor]) | Factors::Uniform(factor) => {
-                (Factors::Uniform(factor), Factors::Uniform(factor))
-            }
-            Factors::PerRow(rows) => {
-                let (rows, other_rows) = rows.split_at(rows.len() / 2);
-                (Factors::PerRow(rows), Factors::PerRow(other_rows))
-            }
-            Factors::PerElement(each) => {
-                let (each, other_each) = each.split_at(middle);
-                (Factors::PerElement(each), Factors::PerElement(other_each))
-            }
-        };
-        let (pair, other_pair) = pair.split_at(middle);
-        let (out, other_out) = out.split_at_mut(middle);
-        // One factor for all and one for each go with a single row.
-        let row = |out: &[T], factors| match factors {
-            Factors::PerRow(_) => row_length,
-            Factors::Uniform(_) | Factors::PerElement(_) => out.len(),
-        };
-        let (row_length, other_row_length) = (row(out, factors), row(other_out, other_factors));
-        Ok((
-            Each { run, pair, row_length, factors, out },
-            Each {
-                run,
-                pair: other_pair,
-                row_length: other_row_length,
-                factors: other_factors,
-                out: other_out,
-            },
-        ))
-    }
-    fn run(self) {
-        let Each { run, pair, row_length, factors, out } = self;
-        run(pair, row_length.max(1), factors, out);
-    }
-}
-
-/// The sum of each row.
-struct RowSums<'a, T> {
-    pair: Pair<'a, T>,
-    row_length: usize,
-    out: &'a mut [T],
-}
-
-impl<T: Element> Work for RowSums<'_, T> {
-    fn len(&self) -> usize {
-        self.pair.len()
-    }
-    fn halves(self) -> Result<(Self, Self), Self> {
-        let RowSums { pair, row_length, out } = self;
-        if out.len() < 2 {
-            return Err(RowSums { pair, row_length, out });
-        }
-        let middle = out.len() / 2;
-        let (out, other_out) = out.split_at_mut(middle);
-        let (pair, other_pair) = pair.split_at(middle * row_length);
-        Ok((
-            RowSums { pair, row_length, out },
-            RowSums { pair: other_pair, row_length, out: other_out },
-        ))
-    }
-    fn run(self) {
-        match self.out {
-            [row] if self.row_length > CHUNK => *row = total(self.pair, Total::Divergence),
-            out => T::Kernels::row_sums(self.pair, self.row_length, out),
-        }
-    }
-}
-
-/// Rows of logits to rows of as many results.
-struct OfRows<'a, T> {
-    run: fn(Backend, &[T], usize, &mut [T]),
-    backend: Backend,
-    logits: &'a [T],
-    classes: usize,
-    out: &'a mut [T],
-}
-
-impl<T: Element> Work for OfRows<'_, T> {
-    fn len(&self) -> usize {
-        self.out.len()
-    }
-    fn halves(self) -> Result<(Self, Self), Self> {
-        let OfRows { run, backend, logits, classes, out } = self;
-        if out.len() < 2 * classes {
-            return Err(OfRows { run, backend, logits, classes, out });
-        }
-        let middle = out.len() / classes / 2 * classes;
-        let (logits, other_logits) = logits.split_at(middle);
-        let (out, other_out) = out.split_at_mut(middle);
-        Ok((
-            OfRows { run, backend, logits, classes, out },
-            OfRows { run, backend, logits: other_logits, classes, out: other_out },
-        ))
-    }
-    fn run(self) {
-        (self.run)(self.backend, self.logits, self.classes, self.out);
-    }
-}
-
-impl<T: Element> Pair<'_, T> {
-    fn len(&self) -> usize {
-        self.target.values().len()
-    }
-
-    /// The elements before `middle` and the others.
-    fn split_at(self, middle: usize) -> (Self, Self) {
-        let Pair { backend, input, target } = self;
-        let (input, other_input) = match input {
-            Input::LogProbs(x) => both(x.split_at(middle), Input::LogProbs),
-            Input::Probs(x) => both(x.split_at(middle), Input::Probs),
-        };
-        let (target, other_target) = match target {
-            Target::LogProbs(t) => both(t.split_at(middle), Target::LogProbs),
-            Target::Probs(t) => both(t.split_at(middle), Target::Probs),
-        };
-        (
-            Pair { backend, input, target },
-            Pair { backend, input: other_input, target: other_target },
-        )
-    }
-}
-
-fn both<A, B>((one, other): (A, A), f: fn(A) -> B) -> (B, B) {
-    (f(one), f(other))
 }

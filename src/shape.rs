@@ -37,6 +37,28 @@ pub(crate) fn row_count(len: usize, classes: usize) -> Result<usize, Error> {
     }
 }
 
+/// Rows of `classes` elements, `stride` apart; the last one may lack its padding.
+pub(crate) fn strided_rows(len: usize, classes: usize, stride: usize) -> Result<usize, Error> {
+    if classes == 0 {
+        return Err(Error::ZeroClasses { len });
+    }
+    if stride < classes {
+        return Err(Error::Stride { classes, stride });
+    }
+    match len.checked_rem(stride) {
+        Some(last) if last == 0 || last >= classes => Ok(rows_within(len, classes, stride)),
+        Some(_) | None => Err(Error::StridedRows { len, classes, stride }),
+    }
+}
+
+/// Number of rows that begin `stride` elements after each other, each with all of its classes.
+pub(crate) fn rows_within(len: usize, classes: usize, stride: usize) -> usize {
+    match len.checked_sub(classes) {
+        Some(before_last) => before_last.checked_div(stride).unwrap_or(0) + 1,
+        None => 0,
+    }
+}
+
 /// The teacher has as many rows as the student.
 pub(crate) fn teacher_rows(student: usize, teacher: usize) -> Result<(), Error> {
     if student == teacher { Ok(()) } else { Err(Error::TeacherRows { student, teacher }) }

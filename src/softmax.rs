@@ -1,86 +1,17 @@
-//! Rows of logits.
+//! Softmax and its logarithm: check, dispatch, done.
 
+use crate::backend::Backend;
+use crate::compiled::rows::Shares;
+use crate::element::Element;
 use crate::error::Error;
-use crate::isa::{Backend, Isa};
-use crate::kernel::Compiled;
-use crate::lanes::Element;
+use crate::isa::Isa;
+use crate::rows::Rows;
 use crate::shape;
-
-/// A matrix seen as rows of `classes` elements, one after another. A row is one distribution.
-///
-/// # Shape
-/// The length is a multiple of `classes`; `classes` is at least 1, the rows may be none.
-/// # Examples
-/// ```
-/// use kldiv::Rows;
-///
-/// let rows = Rows::new(&[0.5, 1.5, -1.0, 2.0, 0.0, 3.0], 3)?;
-/// assert_eq!((rows.rows(), rows.classes()), (2, 3));
-/// # Ok::<(), kldiv::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rows<'a, T> {
-    pub(crate) values: &'a [T],
-    pub(crate) classes: usize,
-}
-
-impl<'a, T: Element> Rows<'a, T> {
-    /// Cuts `values` into rows of `classes` elements.
-    ///
-    /// # Shape
-    /// Any multiple of `classes`, 0 too.
-    /// # Errors
-    /// [`Error::ZeroClasses`] if `classes` is 0, [`Error::Classes`] if `values.len()` is not a multiple
-    /// of it.
-    /// # Examples
-    /// ```
-    /// use kldiv::{Error, Rows};
-    ///
-    /// assert_eq!(Rows::new(&[1.0, 2.0, 3.0], 2), Err(Error::Classes { len: 3, classes: 2 }));
-    /// assert_eq!(Rows::new(&[1.0, 2.0, 3.0], 0), Err(Error::ZeroClasses { len: 3 }));
-    /// ```
-    pub fn new(values: &'a [T], classes: usize) -> Result<Self, Error> {
-        shape::row_count(values.len(), classes)?;
-        Ok(Rows { values, classes })
-    }
-
-    /// Number of rows.
-    ///
-    /// # Examples
-    /// ```
-    /// use kldiv::Rows;
-    ///
-    /// assert_eq!(Rows::new(&[0.0_f32; 6], 2)?.rows(), 3);
-    /// # Ok::<(), kldiv::Error>(())
-    /// ```
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.values.len().checked_div(self.classes).unwrap_or(0)
-    }
-
-    /// Elements of a row; at least one.
-    ///
-    /// # Examples
-    /// ```
-    /// use kldiv::Rows;
-    ///
-    /// assert_eq!(Rows::new(&[0.0_f32; 6], 2)?.classes(), 2);
-    /// # Ok::<(), kldiv::Error>(())
-    /// ```
-    #[must_use]
-    pub fn classes(&self) -> usize {
-        self.classes
-    }
-
-    pub(crate) fn values(&self) -> &'a [T] {
-        self.values
-    }
-}
 
 /// The logarithm of each row's [`softmax`], `out[i] = x − ln Σ eˣ`, taken of the row of `x`.
 ///
 /// # Shape
-/// `out` has the length of `logits`; none of it is read.
+/// `out` has the length of `logits`, and the same padding, which becomes 0; none of it is read.
 /// # Units
 /// Logits are natural logarithms up to a constant for each row; results are natural-log
 /// probabilities.
@@ -144,16 +75,15 @@ fn log_softmax_with<T: Element>(
     logits: Rows<'_, T>,
     out: &mut [T],
 ) -> Result<(), Error> {
-    let Rows { values, classes } = logits;
-    shape::output(values.len(), out.len())?;
-    T::Kernels::log_softmax(backend, values, classes, out);
+    shape::output(logits.values.len(), out.len())?;
+    T::Kernels::log_softmax(backend, logits, out);
     Ok(())
 }
 
 /// Each row as probabilities, `out[i] = eˣ / Σ eˣ`, the sum taken over the row of `x`.
 ///
 /// # Shape
-/// `out` has the length of `logits`; none of it is read.
+/// `out` has the length of `logits`, and the same padding, which becomes 0; none of it is read.
 /// # Units
 /// Logits are natural logarithms up to a constant for each row; results are probabilities.
 /// # Errors
@@ -211,8 +141,7 @@ fn softmax_with<T: Element>(
     logits: Rows<'_, T>,
     out: &mut [T],
 ) -> Result<(), Error> {
-    let Rows { values, classes } = logits;
-    shape::output(values.len(), out.len())?;
-    T::Kernels::softmax(backend, values, classes, out);
+    shape::output(logits.values.len(), out.len())?;
+    T::Kernels::softmax(backend, logits, out);
     Ok(())
 }

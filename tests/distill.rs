@@ -467,10 +467,10 @@ fn rounded_log_probabilities_count_as_normalised() {
     for kind in [Kind::Forward, Kind::Reverse] {
         let exact = nearly_equal::<f32>(Form::Logits, 1000, 1e-3).exact_losses(kind)[0];
         let problem = nearly_equal::<f32>(Form::LogProbs, 1000, 1e-3);
-        let excess = problem.teacher.iter().map(|t| libm::exp(t.to_f64())).sum::<f64>() - 1.0;
+        let excess = problem.teacher.iter().map(|t| libm::exp(f64::from(*t))).sum::<f64>() - 1.0;
         assert!(excess.abs() > 0.02 * exact, "nothing to see: {excess:e} beside {exact:e}");
         for isa in isas() {
-            let value = problem.loss(kind, isa).weighted_mean().to_f64();
+            let value = f64::from(problem.loss(kind, isa).weighted_mean());
             assert!((value / exact - 1.0).abs() < 0.01, "{kind:?} {isa}: {value:e}, not {exact:e}");
         }
     }

@@ -5,9 +5,10 @@ use core::ops::Range;
 use super::memory::{slice, span};
 use super::options::isa;
 use super::status::KldivStatus;
-use crate::distill::{DistillLoss, Divergence, Teacher};
-use crate::lanes::Float;
-use crate::softmax::Rows;
+use crate::distill::DistillLoss;
+use crate::element::Element;
+use crate::rows::Rows;
+use crate::teacher::{Divergence, Teacher};
 
 /// The teacher is given as logits.
 pub const KLDIV_TEACHER_LOGITS: u32 = 0;
@@ -42,7 +43,7 @@ pub struct KldivDistillOptions {
 
 impl KldivDistillOptions {
     /// Of a teacher as `teacher` says, or of labels where there are any.
-    pub fn loss<'a, T: Float>(
+    pub fn loss<'a, T: Element>(
         &self,
         inputs: &Inputs<'a, T>,
     ) -> Result<DistillLoss<'a, T>, KldivStatus> {

@@ -1,9 +1,12 @@
 //! What a caller chooses, and the values of the crate that it stands for.
 
 use super::status::KldivStatus;
+use crate::element::Element;
+use crate::forms::{Input, Target};
 use crate::isa::Isa;
-use crate::kl::{Input, KlDiv, Reduction, Target, Upstream};
-use crate::lanes::Element;
+use crate::kl::KlDiv;
+use crate::reduction::Reduction;
+use crate::upstream::Upstream;
 
 /// The input holds natural logarithms of probabilities.
 pub const KLDIV_INPUT_LOG_PROBS: u32 = 0;

@@ -73,7 +73,10 @@ impl From<Error> for KldivStatus {
             | Error::TeacherRows { .. }
             | Error::TeacherClasses { .. } => KldivStatus::Length,
             Error::Rows { .. } => KldivStatus::Rows,
-            Error::Classes { .. } | Error::ZeroClasses { .. } => KldivStatus::Classes,
+            Error::Classes { .. }
+            | Error::ZeroClasses { .. }
+            | Error::Stride { .. }
+            | Error::StridedRows { .. } => KldivStatus::Classes,
             Error::IsaUnavailable { .. } => KldivStatus::IsaUnavailable,
             Error::UnknownIsa { .. }
             | Error::UpstreamPerElement { .. }

@@ -12,13 +12,14 @@ mod kept;
 mod statistics;
 mod tile;
 
-use super::map::Factors;
-use crate::distill::{Divergence, Teacher};
-use crate::isa::Backend;
-use crate::lanes::Float;
+use crate::backend::{Backend, Number};
+use crate::float::Float;
 use crate::lanes::scalar::Scalar;
 use crate::math::{exp_factor, ln};
-use crate::sum::Compensated;
+use crate::rows::Rows;
+use crate::stream::compensated::Compensated;
+use crate::teacher::{Divergence, Teacher};
+use crate::upstream::Upstream;
 use elements::{Aligned, Normalised, Pass, Row, SecondRead, Slope, TeacherSide, Terms, Weighing};
 use kept::{KeptPass, KeptRead};
 use statistics::{FirstRead, Logits, Nothing, Probs, totals};
@@ -27,9 +28,7 @@ use statistics::{FirstRead, Logits, Nothing, Probs, totals};
 #[derive(Clone, Copy, Debug)]
 pub struct Problem<'a, T> {
     pub(crate) backend: Backend,
-    pub(crate) student: &'a [T],
-    /// Positive.
-    pub(crate) classes: usize,
+    pub(crate) student: Rows<'a, T>,
     pub(crate) teacher: Teacher<'a, T>,
     pub(crate) temperature: T,
     pub(crate) divergence: Divergence<T>,
@@ -48,7 +47,7 @@ pub struct Wanted<'a, T> {
 /// A gradient by one side's numbers.
 pub struct Gradient<'a, T> {
     pub(crate) by_teacher: bool,
-    pub(crate) upstream: Factors<'a, T>,
+    pub(crate) upstream: Upstream<'a, T>,
     pub(crate) out: &'a mut [T],
 }
 
@@ -64,17 +63,17 @@ pub struct Outcome<T> {
 }
 
 /// Runs over all rows.
-pub(super) fn distill<T: Float>(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T> {
+pub(crate) fn distill<T: Number>(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T> {
     let Wanted { loss, losses, mut gradient } = wanted;
     let mut losses = losses.iter_mut();
     let mut sums = RowSums::new();
-    let mut rest = problem.student;
+    let mut rest = problem.student.values;
     let mut index = 0;
-    while let Some(student) = rest.split_off(..problem.classes)
+    while let Some(student) = rest.split_off(..problem.student.classes)
         && !student.is_empty()
     {
         let slope = match &mut gradient {
-            Some(gradient) => gradient.row(index, problem.classes),
+            Some(gradient) => gradient.row(index, problem.student.classes),
             None => None,
         };
         let weight = problem.weight(index);
@@ -106,10 +105,10 @@ impl<'a, T: Float> Problem<'a, T> {
     }
 
     fn teacher_row(&self, index: usize) -> Option<Row<'a, T>> {
-        let start = index.checked_mul(self.classes)?;
+        let start = index.checked_mul(self.student.classes)?;
         match self.teacher {
             Teacher::Logits(rows) | Teacher::LogProbs(rows) | Teacher::Probs(rows) => {
-                Some(Row::Numbers(rows.values().get(start..)?.get(..self.classes)?))
+                Some(Row::Numbers(rows.values.get(start..)?.get(..self.student.classes)?))
             }
             Teacher::Classes(classes) => Some(Row::Class(*classes.get(index)? as usize)),
         }
@@ -134,8 +133,8 @@ struct RowGradient<'a, T> {
 impl<T: Float> Gradient<'_, T> {
     fn row(&mut self, index: usize, classes: usize) -> Option<RowGradient<'_, T>> {
         let upstream = match self.upstream {
-            Factors::Uniform(factor) => factor,
-            Factors::PerRow(factors) | Factors::PerElement(factors) => *factors.get(index)?,
+            Upstream::Uniform(factor) => factor,
+            Upstream::PerRow(factors) | Upstream::PerElement(factors) => *factors.get(index)?,
         };
         let start = index.checked_mul(classes)?;
         let out = self.out.get_mut(start..)?.get_mut(..classes)?;
@@ -144,7 +143,7 @@ impl<T: Float> Gradient<'_, T> {
 }
 
 /// The loss of one row, 0 if nobody asked, and its gradient.
-fn row<T: Float>(
+fn row<T: Number>(
     problem: &Problem<'_, T>,
     student: &[T],
     teacher: Row<'_, T>,
@@ -240,7 +239,7 @@ impl<T: Float> Measured<T> {
 }
 
 /// Where only a gradient needs it, without `WEIGH`, the masses are left in its place.
-fn first_read<T: Float, const WEIGH: bool>(
+fn first_read<T: Number, const WEIGH: bool>(
     problem: &Problem<'_, T>,
     student: &[T],
     teacher: Row<'_, T>,
@@ -389,7 +388,7 @@ impl<T: Float> Known<T> {
         // Rounded log-probabilities do not sum to one, those of a softmax no more than others:
         // within this they count as normalised.
         let rounding = match problem.teacher {
-            Teacher::LogProbs(_) => T::from_f64(16.0) * unit(),
+            Teacher::LogProbs(_) => T::from_f64(16.0) * T::UNIT,
             _ => T::ZERO,
         };
         if magnitude <= rounding {
@@ -544,17 +543,8 @@ impl<T: Float> RowSums<T> {
 fn certain<T: Float>(mean: T, shift: T) -> Option<T> {
     let value = mean + shift;
     let parts = T::ONE + magnitude(mean) + magnitude(shift);
-    let cancels = value < parts * (T::from_f64(65_536.0) * unit());
+    let cancels = value < parts * (T::from_f64(65_536.0) * T::UNIT);
     if cancels { None } else { Some(value) }
-}
-
-/// Half the distance from 1 to the next number.
-fn unit<T: Float>() -> T {
-    T::from_f64(if size_of::<T>() == size_of::<f32>() {
-        f32::EPSILON as f64 / 2.0
-    } else {
-        f64::EPSILON / 2.0
-    })
 }
 
 fn magnitude<T: Float>(x: T) -> T {
@@ -568,10 +558,10 @@ fn total<T: Float>(sum: Compensated<T>) -> T {
 
 #[inline(never)]
 fn exp_of<T: Float>(x: T) -> T {
-    exp_factor::<_, true>(Scalar::<T>::NEW, x)
+    exp_factor(Scalar::<T>::NEW, x)
 }
 
 #[inline(never)]
 fn ln_of<T: Float>(x: T) -> T {
-    ln::<_, true>(Scalar::<T>::NEW, x)
+    ln(Scalar::<T>::NEW, x)
 }

@@ -3,45 +3,30 @@
 //! Each row is read three times, while it is in cache: for its maximum, for the sum of the
 //! exponentials below it, and for the result. A row that fits a register is read once.
 
-use super::map::map;
-use super::{Formula, Kernel};
-use crate::lanes::{Arithmetic, Float, Lanes, Two};
+use super::sum::sum;
+use super::write::map;
+use crate::float::Float;
+use crate::formula::Formula;
+use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
 use crate::math::{exp_factor, ln};
-use crate::sum::{Compensated, FOUR, GROUP, is_short, merge_four, only, quarter, sum, sum_lanes};
+use crate::rows::{Rows, RowsMut};
+use crate::stream::compensated::Compensated;
+use crate::stream::fold::{FOUR, is_short, merge_four, quarter, sum_lanes};
+use crate::stream::group::only;
+use crate::stream::order::GROUP;
 
-/// Log-probabilities of rows of `classes > 0` logits.
-pub(crate) struct LogSoftmax<'a, T> {
-    pub(crate) logits: &'a [T],
-    pub(crate) classes: usize,
-    pub(crate) out: &'a mut [T],
+/// Whether shares are wanted as they are or as logarithms.
+#[derive(Clone, Copy)]
+pub(crate) enum ShareForm {
+    Probability,
+    Logarithm,
 }
 
-impl<T: Float> Kernel<T> for LogSoftmax<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes<Elem = T>>(self, l: L) {
-        let LogSoftmax { mut logits, classes, mut out } = self;
-        if is_short::<L>(classes) {
-            return short_rows::<L, true>(l, logits, classes, out);
-        }
-        while let (Some(row), Some(out)) =
-            (logits.split_off(..classes), out.split_off_mut(..classes))
-            && !out.is_empty()
-        {
-            let largest = largest(l, row);
-            let mass = sum(l, Exp { largest }, row, row);
-            let ln_mass = l.first(ln_of(l, mass));
-            map(l, LnShare { largest, ln_mass }, row, row, T::ZERO, &[], out);
-        }
-    }
-}
-
-/// Probabilities of rows of `classes > 0` logits.
+/// The shares of rows of logits. Both have one layout.
 pub(crate) struct Softmax<'a, T> {
-    pub(crate) logits: &'a [T],
-    pub(crate) classes: usize,
-    pub(crate) out: &'a mut [T],
+    pub(crate) form: ShareForm,
+    pub(crate) logits: Rows<'a, T>,
+    pub(crate) out: RowsMut<'a, T>,
 }
 
 impl<T: Float> Kernel<T> for Softmax<'_, T> {
@@ -49,17 +34,26 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
-        let Softmax { mut logits, classes, mut out } = self;
-        if is_short::<L>(classes) {
-            return short_rows::<L, false>(l, logits, classes, out);
+        let Softmax { form, mut logits, mut out } = self;
+        if is_short::<L>(logits.classes) {
+            return match form {
+                ShareForm::Probability => short_rows::<L, false>(l, logits, out),
+                ShareForm::Logarithm => short_rows::<L, true>(l, logits, out),
+            };
         }
-        while let (Some(row), Some(out)) =
-            (logits.split_off(..classes), out.split_off_mut(..classes))
-            && !out.is_empty()
-        {
+        while let (Some(row), Some([out, padding])) = (logits.take_row(), out.take_row()) {
             let largest = largest(l, row);
             let mass = sum(l, Exp { largest }, row, row);
-            map(l, Share { largest, mass }, row, row, T::ZERO, &[], out);
+            match form {
+                ShareForm::Probability => {
+                    map(l, Share { largest, mass }, row, row, T::ZERO, &[], out);
+                }
+                ShareForm::Logarithm => {
+                    let ln_mass = l.first(ln_of(l, mass));
+                    map(l, LnShare { largest, ln_mass }, row, row, T::ZERO, &[], out);
+                }
+            }
+            padding.fill(T::ZERO);
         }
     }
 }
@@ -67,11 +61,7 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
 /// The logarithm of a number in every lane.
 #[inline(always)]
 fn ln_of<L: Lanes>(l: L, x: L::Elem) -> L::Vec {
-    if L::VARIANTS && x.is_positive_normal() {
-        ln::<L, false>(l, l.splat(x))
-    } else {
-        ln::<L, true>(l, l.splat(x))
-    }
+    if L::VARIANTS && x.is_positive_normal() { ln(usual(l), l.splat(x)) } else { ln(l, l.splat(x)) }
 }
 
 /// Rows of no more elements than a register holds, four at a time as long as there are four: with
@@ -79,38 +69,37 @@ fn ln_of<L: Lanes>(l: L, x: L::Elem) -> L::Vec {
 #[inline(always)]
 fn short_rows<L: Lanes, const LN: bool>(
     l: L,
-    mut logits: &[L::Elem],
-    classes: usize,
-    mut out: &mut [L::Elem],
+    mut logits: Rows<'_, L::Elem>,
+    mut out: RowsMut<'_, L::Elem>,
 ) {
-    let present = l.first_lanes(classes);
-    while let (Some(mut rows), Some(mut out)) =
-        (logits.split_off(..FOUR * classes), out.split_off_mut(..FOUR * classes))
-    {
+    let present = l.first_lanes(logits.classes);
+    let mut left = logits.rows();
+    while left >= FOUR {
         let t = [
-            [next_row(l, &mut rows, classes), next_row(l, &mut rows, classes)],
-            [next_row(l, &mut rows, classes), next_row(l, &mut rows, classes)],
+            [next_row(l, &mut logits), next_row(l, &mut logits)],
+            [next_row(l, &mut logits), next_row(l, &mut logits)],
         ];
         let below = below(Two(Two(l)), t, [[present; 2]; 2]);
         let [[a, b], [c, d]] = below;
         let [[a, b], [c, d]] = if l.all_usual_exponents([a, b, c, d]) {
-            shares_of_four::<_, LN, false>(l, below, present)
+            shares_of_four::<_, _, LN>(l, usual(l), below, present)
         } else {
-            shares_of_four::<_, LN, true>(l, below, present)
+            shares_of_four::<_, _, LN>(l, l, below, present)
         };
         for result in [a, b, c, d] {
-            store_next_row(l, &mut out, classes, result);
+            store_next_row(l, &mut out, result);
         }
+        left -= FOUR;
     }
-    while out.len() >= classes {
-        let t = next_row(l, &mut logits, classes);
+    for _ in 0..left {
+        let t = next_row(l, &mut logits);
         let below = below(l, t, present);
         let result = if l.all_usual_exponents([below, below, below, below]) {
-            shares::<_, LN, false>(l, below, present)
+            shares::<_, LN>(usual(l), below, present)
         } else {
-            shares::<_, LN, true>(l, below, present)
+            shares::<_, LN>(l, below, present)
         };
-        store_next_row(l, &mut out, classes, result);
+        store_next_row(l, &mut out, result);
     }
 }
 
@@ -124,29 +113,31 @@ fn below<A: Arithmetic>(a: A, t: A::Vec, present: A::Mask) -> A::Vec {
 /// Each exponential as a share of their sum, or the logarithm of that. The sum of usual ones is at
 /// least the largest, which is 1.
 #[inline(always)]
-fn shares<L: Lanes, const LN: bool, const ANY: bool>(
-    l: L,
-    below: L::Vec,
-    present: L::Mask,
-) -> L::Vec {
-    let above_zero = exp_factor::<_, ANY>(l, below);
-    let mass = sum_lanes(l, only_present(l, above_zero, present));
-    if LN { l.sub(below, ln::<_, ANY>(l, mass)) } else { l.div(above_zero, mass) }
+fn shares<A: Arithmetic, const LN: bool>(a: A, below: A::Vec, present: A::Mask) -> A::Vec {
+    let above_zero = exp_factor(a, below);
+    let mass = sum_lanes(a, only_present(a, above_zero, present));
+    if LN { a.sub(below, ln(a, mass)) } else { a.div(above_zero, mass) }
 }
 
-/// [`shares`] of four rows, with one logarithm for all.
+/// [`shares`] of four rows, with one logarithm for all. The arithmetic is that of the lanes, and may know
+/// that numbers are usual.
 #[inline(always)]
-fn shares_of_four<L: Lanes, const LN: bool, const ANY: bool>(
+fn shares_of_four<L, A, const LN: bool>(
     l: L,
+    a: A,
     below: [[L::Vec; 2]; 2],
     present: L::Mask,
-) -> [[L::Vec; 2]; 2] {
-    let four = Two(Two(l));
-    let above_zero = exp_factor::<_, ANY>(four, below);
-    let [[a, b], [c, d]] = only_present(four, above_zero, [[present; 2]; 2]);
-    let Compensated { sum, lost } = merge_four(l, [a, b, c, d]);
+) -> [[L::Vec; 2]; 2]
+where
+    L: Lanes,
+    A: Arithmetic<Elem = L::Elem, Vec = L::Vec, Mask = L::Mask>,
+{
+    let four = Two(Two(a));
+    let above_zero = exp_factor(four, below);
+    let [[e, f], [g, h]] = only_present(four, above_zero, [[present; 2]; 2]);
+    let Compensated { sum, lost } = merge_four(l, [e, f, g, h]);
     let mass = l.add(sum, lost);
-    let of_mass = if LN { ln::<_, ANY>(l, mass) } else { mass };
+    let of_mass = if LN { ln(a, mass) } else { mass };
     let of_row = [
         [l.splat(quarter(l, of_mass, 0)), l.splat(quarter(l, of_mass, 1))],
         [l.splat(quarter(l, of_mass, 2)), l.splat(quarter(l, of_mass, 3))],
@@ -162,18 +153,20 @@ fn only_present<A: Arithmetic>(a: A, v: A::Vec, present: A::Mask) -> A::Vec {
 
 /// Takes a row off, −∞ in the lanes without an element.
 #[inline(always)]
-fn next_row<L: Lanes>(l: L, logits: &mut &[L::Elem], classes: usize) -> L::Vec {
-    only(l, logits.split_off(..classes).unwrap_or_default(), L::Elem::NEG_INFINITY)
+fn next_row<L: Lanes>(l: L, logits: &mut Rows<'_, L::Elem>) -> L::Vec {
+    only(l, logits.take_row().unwrap_or_default(), L::Elem::NEG_INFINITY)
 }
 
 /// Takes the place of a row off and writes it.
 #[inline(always)]
-fn store_next_row<L: Lanes>(l: L, out: &mut &mut [L::Elem], classes: usize, v: L::Vec) {
-    let (whole, tail) = l.split_slice_mut(out.split_off_mut(..classes).unwrap_or_default());
+fn store_next_row<L: Lanes>(l: L, out: &mut RowsMut<'_, L::Elem>, v: L::Vec) {
+    let Some([row, padding]) = out.take_row() else { return };
+    let (whole, tail) = l.split_slice_mut(row);
     match whole.first_mut() {
         Some(raw) => *raw = l.store(v),
         None => l.store_tail(tail, v),
     }
+    padding.fill(L::Elem::ZERO);
 }
 
 /// `e^(t − largest)`.
@@ -213,14 +206,8 @@ impl<T: Float> Formula<T> for Exp<T> {
         l.all_usual_exponents(t)
     }
     #[inline(always)]
-    fn value<A: Arithmetic<Elem = T>, const ANY: bool>(
-        self,
-        a: A,
-        _: A::Vec,
-        t: A::Vec,
-        _: A::Vec,
-    ) -> A::Vec {
-        exp_factor::<A, ANY>(a, a.sub(t, a.splat(self.largest)))
+    fn value<A: Arithmetic<Elem = T>>(self, a: A, _: A::Vec, t: A::Vec, _: A::Vec) -> A::Vec {
+        exp_factor(a, a.sub(t, a.splat(self.largest)))
     }
     #[inline(always)]
     fn fill(self) -> (T, T) {
@@ -241,14 +228,8 @@ impl<T: Float> Formula<T> for Share<T> {
         Exp { largest: self.largest }.usual(l, x, t)
     }
     #[inline(always)]
-    fn value<A: Arithmetic<Elem = T>, const ANY: bool>(
-        self,
-        a: A,
-        _: A::Vec,
-        t: A::Vec,
-        _: A::Vec,
-    ) -> A::Vec {
-        let above_zero = exp_factor::<A, ANY>(a, a.sub(t, a.splat(self.largest)));
+    fn value<A: Arithmetic<Elem = T>>(self, a: A, _: A::Vec, t: A::Vec, _: A::Vec) -> A::Vec {
+        let above_zero = exp_factor(a, a.sub(t, a.splat(self.largest)));
         a.div(above_zero, a.splat(self.mass))
     }
     #[inline(always)]
@@ -270,13 +251,7 @@ impl<T: Float> Formula<T> for LnShare<T> {
         true
     }
     #[inline(always)]
-    fn value<A: Arithmetic<Elem = T>, const ANY: bool>(
-        self,
-        a: A,
-        _: A::Vec,
-        t: A::Vec,
-        _: A::Vec,
-    ) -> A::Vec {
+    fn value<A: Arithmetic<Elem = T>>(self, a: A, _: A::Vec, t: A::Vec, _: A::Vec) -> A::Vec {
         a.sub(a.sub(t, a.splat(self.largest)), a.splat(self.ln_mass))
     }
     #[inline(always)]
@@ -288,7 +263,7 @@ impl<T: Float> Formula<T> for LnShare<T> {
 /// The largest element, +0 where zeros are. With a NaN in the row it is the largest number, and
 /// the sum of exponentials is NaN. No order matters: four registers at a time, each on its own.
 #[inline(always)]
-pub(super) fn largest<L: Lanes>(l: L, row: &[L::Elem]) -> L::Elem {
+pub(crate) fn largest<L: Lanes>(l: L, row: &[L::Elem]) -> L::Elem {
     let lowest = L::Elem::NEG_INFINITY;
     let [mut a, mut b, mut c, mut d] = [l.splat(lowest); GROUP];
     let (row, tail) = l.split_slice(row);

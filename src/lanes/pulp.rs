@@ -1,14 +1,17 @@
 //! Any pulp token: AVX-512, AVX2, NEON, chosen at run time.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
 use pulp::{NullaryFnOnce, Simd, cast};
 
-use super::scalar::{
-    EXPONENT_F32, EXPONENT_F64, MAGNITUDE_F32, MAGNITUDE_F64, NORMAL_F32, NORMAL_F64,
-    NORMAL_SPAN_F32, NORMAL_SPAN_F64, ROUND_F32, ROUND_F64, SPLIT_F32, SPLIT_F64,
+use super::{Arithmetic, Kernel, Lanes};
+use crate::float::{
+    EXPONENT_F32, EXPONENT_F64, ExpConstants, Float, MAGNITUDE_F32, MAGNITUDE_F64, NORMAL_F32,
+    NORMAL_F64, NORMAL_SPAN_F32, NORMAL_SPAN_F64, ROUND_F32, ROUND_F64, SPLIT_F32, SPLIT_F64,
 };
-use super::{Arithmetic, Float, Lanes};
-use crate::kernel::Kernel;
-use crate::math::ExpConstants;
 
 /// What pulp's own trait lacks: constant shifts, conversions, a test of a whole mask.
 pub trait Token: Simd {
@@ -31,124 +34,15 @@ pub trait Token: Simd {
     fn none(self, mask: Self::m32s) -> bool;
 }
 
-#[cfg(target_arch = "x86_64")]
-impl Token for pulp::x86::V3 {
-    type Bank<X: Copy> = [X; 4];
-
-    #[inline(always)]
-    fn bank<X: Copy>(x: X) -> [X; 4] {
-        [x; 4]
-    }
-    #[inline(always)]
-    fn with_features<F: NullaryFnOnce>(self, f: F) -> F::Output {
-        self.vectorize(f)
-    }
-    #[inline(always)]
-    fn shift_to_exponent_u32s(self, bits: Self::u32s) -> Self::u32s {
-        self.shl_const_u32x8::<23>(bits)
-    }
-    #[inline(always)]
-    fn shift_to_exponent_u64s(self, bits: Self::u64s) -> Self::u64s {
-        self.shl_const_u64x4::<52>(bits)
-    }
-    #[inline(always)]
-    fn to_f32s(self, integers: Self::u32s) -> Self::f32s {
-        cast(self.avx._mm256_cvtepi32_ps(cast(integers)))
-    }
-    #[inline(always)]
-    fn high_bits_to_f64s(self, bits: Self::u64s) -> Self::f64s {
-        // No such conversion before AVX-512: the integer, biased to be positive, becomes the
-        // low bits of 2^52.
-        const TWO_POW_52: u64 = 0x4330_0000_0000_0000;
-        let biased = self.add_u64s(bits, self.splat_u64s(1023 << 52));
-        let integer = self.shr_const_u64x4::<52>(biased);
-        let shifted = self.or_u64s(integer, self.splat_u64s(TWO_POW_52));
-        self.sub_f64s(cast(shifted), self.splat_f64s(f64::from_bits(TWO_POW_52) + 1023.0))
-    }
-    #[inline(always)]
-    fn none(self, mask: Self::m32s) -> bool {
-        self.avx._mm256_movemask_ps(cast(mask)) == 0
-    }
-}
-
-#[cfg(all(target_arch = "x86_64", feature = "avx512"))]
-impl Token for pulp::x86::V4 {
-    type Bank<X: Copy> = [X; 2];
-
-    #[inline(always)]
-    fn bank<X: Copy>(x: X) -> [X; 2] {
-        [x; 2]
-    }
-    #[inline(always)]
-    fn with_features<F: NullaryFnOnce>(self, f: F) -> F::Output {
-        self.vectorize(f)
-    }
-    #[inline(always)]
-    fn shift_to_exponent_u32s(self, bits: Self::u32s) -> Self::u32s {
-        self.shl_const_u32x16::<23>(bits)
-    }
-    #[inline(always)]
-    fn shift_to_exponent_u64s(self, bits: Self::u64s) -> Self::u64s {
-        self.shl_const_u64x8::<52>(bits)
-    }
-    #[inline(always)]
-    fn to_f32s(self, integers: Self::u32s) -> Self::f32s {
-        cast(self.avx512f._mm512_cvtepi32_ps(cast(integers)))
-    }
-    #[inline(always)]
-    fn high_bits_to_f64s(self, bits: Self::u64s) -> Self::f64s {
-        let integer = self.avx512f._mm512_srai_epi64::<52>(cast(bits));
-        cast(self.avx512dq._mm512_cvtepi64_pd(integer))
-    }
-    #[inline(always)]
-    fn none(self, mask: Self::m32s) -> bool {
-        mask.0 == 0
-    }
-}
-
-#[cfg(target_arch = "aarch64")]
-impl Token for pulp::aarch64::Neon {
-    type Bank<X: Copy> = [X; 8];
-
-    #[inline(always)]
-    fn bank<X: Copy>(x: X) -> [X; 8] {
-        [x; 8]
-    }
-    #[inline(always)]
-    fn with_features<F: NullaryFnOnce>(self, f: F) -> F::Output {
-        self.vectorize(f)
-    }
-    #[inline(always)]
-    fn shift_to_exponent_u32s(self, bits: Self::u32s) -> Self::u32s {
-        cast(self.neon.vshlq_n_u32::<23>(cast(bits)))
-    }
-    #[inline(always)]
-    fn shift_to_exponent_u64s(self, bits: Self::u64s) -> Self::u64s {
-        cast(self.neon.vshlq_n_u64::<52>(cast(bits)))
-    }
-    #[inline(always)]
-    fn to_f32s(self, integers: Self::u32s) -> Self::f32s {
-        cast(self.neon.vcvtq_f32_s32(cast(integers)))
-    }
-    #[inline(always)]
-    fn high_bits_to_f64s(self, bits: Self::u64s) -> Self::f64s {
-        cast(self.neon.vcvtq_f64_s64(self.neon.vshrq_n_s64::<52>(cast(bits))))
-    }
-    #[inline(always)]
-    fn none(self, mask: Self::m32s) -> bool {
-        self.neon.vmaxvq_u32(cast(mask)) == 0
-    }
-}
-
 /// Runs a kernel on a token's instruction set.
 #[inline(always)]
-pub(crate) fn run<T: Float, S: Token, K: Kernel<T>>(token: S, kernel: K) -> K::Output {
+pub(crate) fn run<T: OnToken, S: Token, K: Kernel<T>>(token: S, kernel: K) -> K::Output {
     struct Call<T, S, K> {
         token: S,
         kernel: K,
         element: core::marker::PhantomData<T>,
     }
-    impl<T: Float, S: Token, K: Kernel<T>> NullaryFnOnce for Call<T, S, K> {
+    impl<T: OnToken, S: Token, K: Kernel<T>> NullaryFnOnce for Call<T, S, K> {
         type Output = K::Output;
 
         #[inline(always)]
@@ -157,6 +51,26 @@ pub(crate) fn run<T: Float, S: Token, K: Kernel<T>>(token: S, kernel: K) -> K::O
         }
     }
     token.with_features(Call { token, kernel, element: core::marker::PhantomData::<T> })
+}
+
+/// A number type that tokens have registers of.
+pub trait OnToken: Float {
+    /// Runs a kernel on this type's registers.
+    fn on_token<S: Token, K: Kernel<Self>>(token: S, kernel: K) -> K::Output;
+}
+
+impl OnToken for f32 {
+    #[inline(always)]
+    fn on_token<S: Token, K: Kernel<f32>>(token: S, kernel: K) -> K::Output {
+        kernel.run(F32(token))
+    }
+}
+
+impl OnToken for f64 {
+    #[inline(always)]
+    fn on_token<S: Token, K: Kernel<f64>>(token: S, kernel: K) -> K::Output {
+        kernel.run(F64(token))
+    }
 }
 
 /// f32 on a token.

@@ -12,9 +12,30 @@ use wide::{
     u64x4 as DoubleBits,
 };
 
-use super::scalar::{EXPONENT_F32, EXPONENT_F64, ROUND_F32, ROUND_F64, SPLIT_F32, SPLIT_F64};
 use super::{Arithmetic, Lanes};
-use crate::math::ExpConstants;
+use crate::float::{
+    EXPONENT_F32, EXPONENT_F64, ExpConstants, Float, ROUND_F32, ROUND_F64, SPLIT_F32, SPLIT_F64,
+};
+
+/// A number type that the target has registers of.
+pub trait OnWide: Float {
+    /// Its back-end.
+    fn wide() -> impl Lanes<Elem = Self>;
+}
+
+impl OnWide for f32 {
+    #[inline(always)]
+    fn wide() -> impl Lanes<Elem = f32> {
+        F32
+    }
+}
+
+impl OnWide for f64 {
+    #[inline(always)]
+    fn wide() -> impl Lanes<Elem = f64> {
+        F64
+    }
+}
 
 /// f32, eight at a time; four in WebAssembly.
 #[derive(Clone, Copy)]

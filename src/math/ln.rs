@@ -10,61 +10,14 @@
 //! coefficients that a polynomial in `f` needs: on x86 it runs beside the other operations, on
 //! machines without hardware floats it is cheaper than they are.
 
-use crate::lanes::{Arithmetic, Float};
-
-/// What the logarithm needs to know of a number type.
-pub trait LnConstants: Sized + 'static {
-    /// By what [`Arithmetic::split`] multiplies the exponent.
-    const EXPONENT_UNIT: Self;
-    /// `ln 2 / EXPONENT_UNIT`, rounded.
-    const LN2: Self;
-    /// Its high part: a product with any exponent is exact.
-    const LN2_HI: Self;
-    /// Its low part, rounded.
-    const LN2_LO: Self;
-    /// `P`, lowest power first.
-    const ARTANH: &'static [Self];
-    /// A power of two that makes every subnormal normal.
-    const NORMALIZE: Self;
-    /// Its exponent times `EXPONENT_UNIT`.
-    const NORMALIZE_EXPONENT: Self;
-}
-
-impl LnConstants for f32 {
-    const EXPONENT_UNIT: f32 = 8_388_608.0;
-    const LN2: f32 = f32::from_bits(0x3f31_7218) / Self::EXPONENT_UNIT;
-    const LN2_HI: f32 = f32::from_bits(0x3f31_7200) / Self::EXPONENT_UNIT;
-    const LN2_LO: f32 = f32::from_bits(0x35bf_be8e) / Self::EXPONENT_UNIT;
-    /// For `|s| <= 0.18519`; relative error of `2 + R` below 2^-29.3; `ln.sollya`.
-    const ARTANH: &'static [f32] =
-        &[f32::from_bits(0x3f2a_aac8), f32::from_bits(0x3ecc_a490), f32::from_bits(0x3e9a_158f)];
-    const NORMALIZE: f32 = 16_777_216.0;
-    const NORMALIZE_EXPONENT: f32 = 24.0 * Self::EXPONENT_UNIT;
-}
-
-impl LnConstants for f64 {
-    const EXPONENT_UNIT: f64 = 1.0;
-    const LN2: f64 = f64::from_bits(0x3fe6_2e42_fefa_39ef);
-    const LN2_HI: f64 = f64::from_bits(0x3fe6_2e42_fee0_0000);
-    const LN2_LO: f64 = f64::from_bits(0x3dea_39ef_3579_3c76);
-    /// For `|s| <= 0.18519`; relative error of `2 + R` below 2^-57.6; `ln.sollya`.
-    const ARTANH: &'static [f64] = &[
-        f64::from_bits(0x3fe5_5555_5555_560b),
-        f64::from_bits(0x3fd9_9999_9995_7df7),
-        f64::from_bits(0x3fd2_4924_964d_f8be),
-        f64::from_bits(0x3fcc_71c3_6337_f3cc),
-        f64::from_bits(0x3fc7_46bd_154d_eb76),
-        f64::from_bits(0x3fc3_915f_6867_173e),
-        f64::from_bits(0x3fc3_45ad_92ec_d01d),
-    ];
-    const NORMALIZE: f64 = 18_014_398_509_481_984.0;
-    const NORMALIZE_EXPONENT: f64 = 54.0;
-}
+use super::horner::horner;
+use crate::float::{Float, LnConstants};
+use crate::lanes::Arithmetic;
 
 /// `ln x` within [`crate::accuracy`]: `−∞` at zero, NaN below.
 #[inline(always)]
-pub(crate) fn ln<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
-    let Reduced { exponent, f, s, r } = reduce::<L, ANY>(l, x);
+pub(crate) fn ln<L: Arithmetic>(l: L, x: L::Vec) -> L::Vec {
+    let Reduced { exponent, f, s, r } = reduce(l, x);
     let half_square = l.mul(l.mul(l.splat(L::Elem::from_f64(0.5)), f), f);
     let bend = l.sub(half_square, l.mul(s, l.add(half_square, r)));
     let low = l.mul(exponent, l.splat(L::Elem::LN2_LO));
@@ -75,8 +28,8 @@ pub(crate) fn ln<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec) -> L::Vec {
 /// `ln x − y` with an error below `2 u·(|ln x| + |y|)`: cheaper than [`ln`] and a subtraction,
 /// and as good, because `y` is subtracted before the exponent's share is rounded away.
 #[inline(always)]
-pub(crate) fn ln_minus<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec, y: L::Vec) -> L::Vec {
-    let Reduced { exponent, f, s, r } = reduce::<L, ANY>(l, x);
+pub(crate) fn ln_minus<L: Arithmetic>(l: L, x: L::Vec, y: L::Vec) -> L::Vec {
+    let Reduced { exponent, f, s, r } = reduce(l, x);
     let of_mantissa = l.sub(f, l.mul(s, l.sub(f, r)));
     let of_exponent = l.mul(exponent, l.splat(L::Elem::LN2));
     l.add(l.sub(of_exponent, y), of_mantissa)
@@ -91,12 +44,12 @@ struct Reduced<V> {
 }
 
 #[inline(always)]
-fn reduce<L: Arithmetic, const ANY: bool>(l: L, x: L::Vec) -> Reduced<L::Vec> {
-    let (mantissa, exponent) = if ANY { l.split_any(x) } else { l.split(x) };
+fn reduce<L: Arithmetic>(l: L, x: L::Vec) -> Reduced<L::Vec> {
+    let (mantissa, exponent) = if L::USUAL { l.split(x) } else { l.split_any(x) };
     let one = l.splat(L::Elem::ONE);
     let f = l.sub(mantissa, one);
     let s = l.div(f, l.add(mantissa, one));
     let square = l.mul(s, s);
-    let r = l.mul(square, super::horner(l, square, L::Elem::ARTANH));
+    let r = l.mul(square, horner(l, square, L::Elem::ARTANH));
     Reduced { exponent, f, s, r }
 }

@@ -39,14 +39,10 @@ impl<'a, T: Element> Distribution<'a, T> {
     }
 
     fn of_teacher(teacher: Teacher<'a, T>, row: usize, temperature: T) -> Option<Self> {
-        let cut = |rows: Rows<'a, T>| {
-            let start = row.checked_mul(rows.classes())?;
-            rows.values().get(start..)?.get(..rows.classes())
-        };
         Some(match teacher {
-            Teacher::Logits(rows) => Self::of_logits(cut(rows)?, temperature),
-            Teacher::LogProbs(rows) => Distribution::LogProbs(cut(rows)?),
-            Teacher::Probs(rows) => Distribution::Probs(cut(rows)?),
+            Teacher::Logits(rows) => Self::of_logits(rows.row(row)?, temperature),
+            Teacher::LogProbs(rows) => Distribution::LogProbs(rows.row(row)?),
+            Teacher::Probs(rows) => Distribution::Probs(rows.row(row)?),
             Teacher::Classes(classes) => Distribution::Class(*classes.get(row)? as usize),
         })
     }
@@ -359,8 +355,8 @@ fn row_pairs<'a, T: Element>(
     temperature: T,
 ) -> impl Iterator<Item = RowPair<'a, T>> {
     let classes = student.classes();
-    student.values().chunks_exact(classes).enumerate().map_while(move |(row, logits)| {
-        let student = Distribution::of_logits(logits, temperature);
+    (0..student.rows()).map_while(move |row| {
+        let student = Distribution::of_logits(student.row(row)?, temperature);
         let teacher = Distribution::of_teacher(teacher, row, temperature)?;
         Some(RowPair { student, teacher, classes })
     })

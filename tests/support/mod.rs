@@ -25,7 +25,6 @@ pub(crate) trait Real: Element + Debug + PartialEq {
 
     /// The nearest number of this type.
     fn of(value: f64) -> Self;
-    fn to_f64(self) -> f64;
     fn bits(self) -> u64;
     fn from_bits(bits: u64) -> Self;
     /// The neighbour on the far side from zero.
@@ -55,9 +54,6 @@ macro_rules! real {
 
             fn of(value: f64) -> Self {
                 value as $type
-            }
-            fn to_f64(self) -> f64 {
-                self.into()
             }
             fn bits(self) -> u64 {
                 self.to_bits().into()

@@ -6,12 +6,14 @@
 //! distributions are. For larger `d` the parts of `φ` are at hand, `p·e^d = q`.
 
 use super::statistics::Logits;
-use super::tile::{any_group, store_group, tile_length, whole_group};
+use super::tile::{any_group, store_group, whole_group};
 use super::totals;
-use crate::kernel::{Kernel, or_nothing};
-use crate::lanes::{Arithmetic, Float, Lanes, Two};
-use crate::math::{exp_factor, ln};
-use crate::sum::{Compensated, GROUP};
+use crate::float::Float;
+use crate::formula::or_nothing;
+use crate::lanes::{Arithmetic, Kernel, Lanes, Two, any, usual};
+use crate::math::{exp_factor, ln, phi, psi};
+use crate::stream::compensated::Compensated;
+use crate::stream::order::{GROUP, tile_length};
 
 /// One side of a row: `exponent = (t − reference)·factor`, `ln p = exponent − ln_mass`,
 /// `p = e^exponent·share`.
@@ -208,8 +210,8 @@ impl<T: Float> Pass<T> {
         [x0, x1, x2, x3]: [L::Vec; GROUP],
         [t0, t1, t2, t3]: [L::Vec; GROUP],
     ) -> [[L::Vec; GROUP]; 3] {
-        let [[a, b], [e, f], [i, j]] = self.elements::<_, false>(Two(l), [x0, x1], [t0, t1]);
-        let [[c, d], [g, h], [k, m]] = self.elements::<_, false>(Two(l), [x2, x3], [t2, t3]);
+        let [[a, b], [e, f], [i, j]] = self.elements(usual(Two(l)), [x0, x1], [t0, t1]);
+        let [[c, d], [g, h], [k, m]] = self.elements(usual(Two(l)), [x2, x3], [t2, t3]);
         [[a, b, c, d], [e, f, g, h], [i, j, k, m]]
     }
 
@@ -223,7 +225,7 @@ impl<T: Float> Pass<T> {
     ) -> [[L::Vec; GROUP]; 3] {
         let mut all = [[l.splat(T::ZERO); GROUP]; 3];
         for (k, (x, t)) in x.into_iter().zip(t).enumerate().take(present) {
-            let values = self.elements::<L, true>(l, x, t);
+            let values = self.elements(l, x, t);
             for (all, value) in all.iter_mut().zip(values) {
                 if let Some(place) = all.get_mut(k) {
                     *place = value;
@@ -235,16 +237,11 @@ impl<T: Float> Pass<T> {
 
     /// The two terms and the gradient; what was not asked for may be anything.
     #[inline(always)]
-    fn elements<A: Arithmetic<Elem = T>, const ANY: bool>(
-        &self,
-        a: A,
-        x: A::Vec,
-        t: A::Vec,
-    ) -> [A::Vec; 3] {
-        let student = self.student.side::<A, ANY>(a, x);
+    fn elements<A: Arithmetic<Elem = T>>(&self, a: A, x: A::Vec, t: A::Vec) -> [A::Vec; 3] {
+        let student = self.student.side(a, x);
         let teacher = match self.teacher {
-            TeacherSide::Logits(normalised) => normalised.side::<A, ANY>(a, t),
-            TeacherSide::Probs => Side { ln: ln::<A, ANY>(a, t), p: t },
+            TeacherSide::Logits(normalised) => normalised.side(a, t),
+            TeacherSide::Probs => Side { ln: ln(a, t), p: t },
             TeacherSide::OneHot => {
                 let zero = a.splat(T::ZERO);
                 Side { ln: a.select(a.equal(t, zero), a.splat(T::NEG_INFINITY), zero), p: t }
@@ -265,7 +262,7 @@ impl<T: Float> Pass<T> {
                 // Of the smallest numbers a share may underflow: no logarithm of zero under a weight.
                 let whole = a.add(teacher.p, student.p);
                 let mixture = a.select(a.equal(mixture, none), whole, mixture);
-                let ln_mixture = ln::<A, true>(a, mixture);
+                let ln_mixture = ln(any(a), mixture);
                 let of_teacher = centred(a, shares[0], teacher, ln_mixture);
                 let of_student = centred(a, shares[1], student, ln_mixture);
                 let (share, own, part) = if self.by_teacher {
@@ -288,7 +285,7 @@ impl<T: Float> Pass<T> {
                     _ => (teacher, student, ln_ratio),
                 };
                 if self.terms {
-                    let zeros = ANY || matches!(self.teacher, TeacherSide::OneHot);
+                    let zeros = !A::USUAL || matches!(self.teacher, TeacherSide::OneHot);
                     terms = divergence(a, weight.p, other.p, d, zeros);
                 }
                 if let Some((formula, factor)) = self.gradient {
@@ -324,15 +321,11 @@ pub(super) struct Side<V> {
 
 impl<T: Float> Normalised<T> {
     #[inline(always)]
-    pub(super) fn side<A: Arithmetic<Elem = T>, const ANY: bool>(
-        self,
-        a: A,
-        t: A::Vec,
-    ) -> Side<A::Vec> {
+    pub(super) fn side<A: Arithmetic<Elem = T>>(self, a: A, t: A::Vec) -> Side<A::Vec> {
         let exponent = self.logits.scaled(a, t);
         Side {
             ln: a.sub(exponent, a.splat(self.ln_mass)),
-            p: a.mul(exp_factor::<A, ANY>(a, exponent), a.splat(self.share)),
+            p: a.mul(exp_factor(a, exponent), a.splat(self.share)),
         }
     }
 }
@@ -390,25 +383,6 @@ fn close_square<T: Float>() -> T {
     T::from_f64(1.0 / 256.0)
 }
 
-/// `φ(d) = e^d − 1 − d` for `|d| <= 1/16`: the first terms of Taylor's series; relative error below
-/// 2^-24.4 (f32) or 2^-52.7 (f64) by the first one left out.
-#[inline(always)]
-fn phi<A: Arithmetic>(a: A, d: A::Vec, square: A::Vec) -> A::Vec {
-    /// `1 / 2!`, `1 / 3!` …
-    const RECIPROCAL_FACTORIALS: [f64; 8] = [
-        1.0 / 2.0,
-        1.0 / 6.0,
-        1.0 / 24.0,
-        1.0 / 120.0,
-        1.0 / 720.0,
-        1.0 / 5_040.0,
-        1.0 / 40_320.0,
-        1.0 / 362_880.0,
-    ];
-    let terms = if is_single::<A::Elem>() { 4 } else { 8 };
-    a.mul(square, series(a, d, RECIPROCAL_FACTORIALS.get(..terms).unwrap_or(&[])))
-}
-
 /// `beta·p·(ln p − ln m) + rest·q·(ln q − ln m)`, never negative. With `d = ln q − ln p`,
 /// `E = e^d − 1` and `w = rest·E` that is
 ///
@@ -435,36 +409,4 @@ fn jensen_shannon<A: Arithmetic>(
     let value = a.select(a.less(square, a.splat(close_square())), close, sum);
     let zero = a.splat(A::Elem::ZERO);
     a.select(a.less(value, zero), zero, value)
-}
-
-/// `(1 + w)·ln(1 + w) − w` for `|w| <= 0.07`. With `z = w / (2 + w)`, `ln(1 + w) = 2·artanh z =
-/// 2·z·(1 + z²·R)`, and the parts that cancel are taken out by hand.
-#[inline(always)]
-fn psi<A: Arithmetic>(a: A, w: A::Vec) -> A::Vec {
-    /// Of `R`, in powers of `z²`; relative error of `ψ` below 2^-27 (f32) or 2^-57 (f64).
-    const ARTANH: [f64; 5] = [1.0 / 3.0, 1.0 / 5.0, 1.0 / 7.0, 1.0 / 9.0, 1.0 / 11.0];
-    let terms = if is_single::<A::Elem>() { 2 } else { 5 };
-    let one = a.splat(A::Elem::ONE);
-    let z = a.div(w, a.add(a.add(one, one), w));
-    let square = a.mul(z, z);
-    let rest = series(a, square, ARTANH.get(..terms).unwrap_or(&[]));
-    let bend = a.add(one, a.mul(a.add(z, square), rest));
-    a.div(a.mul(a.add(square, square), bend), a.sub(one, z))
-}
-
-/// `coefficients[0] + x·(coefficients[1] + …)`.
-#[inline(always)]
-fn series<A: Arithmetic>(a: A, x: A::Vec, coefficients: &[f64]) -> A::Vec {
-    let Some((&highest, lower)) = coefficients.split_last() else {
-        return x;
-    };
-    let mut value = a.splat(A::Elem::from_f64(highest));
-    for &c in lower.iter().rev() {
-        value = a.add(a.splat(A::Elem::from_f64(c)), a.mul(x, value));
-    }
-    value
-}
-
-const fn is_single<T>() -> bool {
-    size_of::<T>() == size_of::<f32>()
 }

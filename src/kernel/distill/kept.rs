@@ -6,11 +6,12 @@ use super::elements::{
     Aligned, Normalised, Pass, Slope, TeacherSide, Terms, Weighing, divergence, weighted_slope,
 };
 use super::statistics::Logits;
-use super::tile::{any_group, store_group, tile_length, whole_group};
+use super::tile::{any_group, store_group, whole_group};
 use super::totals;
-use crate::kernel::Kernel;
-use crate::lanes::{Arithmetic, Float, Lanes, Two};
-use crate::sum::{Compensated, GROUP};
+use crate::float::Float;
+use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
+use crate::stream::compensated::Compensated;
+use crate::stream::order::{GROUP, tile_length};
 
 /// A pass over such rows.
 pub(super) struct KeptRead<'a, T> {
@@ -144,7 +145,7 @@ impl<T: Float> KeptPass<T> {
         let weight = a.mul(mass, a.splat(self.weights.share));
         let by_weights = matches!(self.gradient, Some((Slope::Weight { .. }, _)));
         if self.terms || !by_weights {
-            let other = self.others.side::<A, false>(a, others).p;
+            let other = self.others.side(usual(a), others).p;
             if self.terms {
                 [term, _] = divergence(a, weight, other, d, false);
             }

@@ -10,13 +10,16 @@
 //! For a gradient, which needs more reads anyway, the reference is the largest logit of the row: it
 //! never moves, and the masses can be kept.
 
-use super::tile::{any_group, store_group, tile_length, whole_group};
+use super::tile::{any_group, store_group, whole_group};
+use crate::float::Float;
+use crate::formula::or_nothing;
 use crate::kernel::distill::exp_of;
 use crate::kernel::softmax::largest;
-use crate::kernel::{Kernel, or_nothing};
-use crate::lanes::{Arithmetic, Float, Lanes};
+use crate::lanes::{self, Arithmetic, Kernel, Lanes};
 use crate::math::{exp_factor, ln_minus};
-use crate::sum::{Compensated, GROUP, fold};
+use crate::stream::compensated::Compensated;
+use crate::stream::fold::fold;
+use crate::stream::order::{GROUP, tile_length};
 
 /// Tiles of a block: 4 KB of each slice.
 const TILES: usize = 8;
@@ -95,7 +98,7 @@ pub(super) trait Companion<T: Float>: Copy {
         None
     }
 
-    /// Whether these can be given to `values::<_, false>`.
+    /// Whether these can be given to [`Companion::values`] with usual arithmetic.
     fn usual<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool;
 
     /// The same, but also whether no reference has to move.
@@ -106,7 +109,7 @@ pub(super) trait Companion<T: Float>: Copy {
 
     /// Its masses, and the weighted differences of logarithms, from the logits' exponents and
     /// masses.
-    fn values<A: Arithmetic<Elem = T>, const ANY: bool>(
+    fn values<A: Arithmetic<Elem = T>>(
         self,
         a: A,
         exponent: A::Vec,
@@ -137,7 +140,7 @@ impl<T: Float> Companion<T> for Logits<T> {
         self.top
     }
     #[inline(always)]
-    fn values<A: Arithmetic<Elem = T>, const ANY: bool>(
+    fn values<A: Arithmetic<Elem = T>>(
         self,
         a: A,
         exponent: A::Vec,
@@ -146,7 +149,7 @@ impl<T: Float> Companion<T> for Logits<T> {
     ) -> (A::Vec, A::Vec) {
         let own = self.scaled(a, t);
         let weighted = a.mul(mass, a.sub(exponent, own));
-        (exp_factor::<A, ANY>(a, own), if ANY { or_nothing(a, mass, weighted) } else { weighted })
+        (exp_factor(a, own), if A::USUAL { weighted } else { or_nothing(a, mass, weighted) })
     }
 }
 
@@ -170,15 +173,15 @@ impl<T: Float> Companion<T> for Probs {
         T::ONE
     }
     #[inline(always)]
-    fn values<A: Arithmetic<Elem = T>, const ANY: bool>(
+    fn values<A: Arithmetic<Elem = T>>(
         self,
         a: A,
         exponent: A::Vec,
         _: A::Vec,
         t: A::Vec,
     ) -> (A::Vec, A::Vec) {
-        let weighted = a.mul(t, ln_minus::<A, ANY>(a, t, exponent));
-        (t, if ANY { or_nothing(a, t, weighted) } else { weighted })
+        let weighted = a.mul(t, ln_minus(a, t, exponent));
+        (t, if A::USUAL { weighted } else { or_nothing(a, t, weighted) })
     }
 }
 
@@ -202,7 +205,7 @@ impl<T: Float> Companion<T> for Nothing {
         T::ZERO
     }
     #[inline(always)]
-    fn values<A: Arithmetic<Elem = T>, const ANY: bool>(
+    fn values<A: Arithmetic<Elem = T>>(
         self,
         a: A,
         _: A::Vec,
@@ -457,10 +460,10 @@ fn usual_values<L: Lanes, C: Companion<L::Elem>>(
     [t0, t1, t2, t3]: [L::Vec; GROUP],
 ) -> [[L::Vec; GROUP]; 3] {
     // The two sides are independent work enough: not two registers at a time, as elsewhere.
-    let [a, e, i] = values::<L, C, false>(l, logits, companion, x0, t0);
-    let [b, f, j] = values::<L, C, false>(l, logits, companion, x1, t1);
-    let [c, g, k] = values::<L, C, false>(l, logits, companion, x2, t2);
-    let [d, h, m] = values::<L, C, false>(l, logits, companion, x3, t3);
+    let [a, e, i] = values(lanes::usual(l), logits, companion, x0, t0);
+    let [b, f, j] = values(lanes::usual(l), logits, companion, x1, t1);
+    let [c, g, k] = values(lanes::usual(l), logits, companion, x2, t2);
+    let [d, h, m] = values(lanes::usual(l), logits, companion, x3, t3);
     [[a, b, c, d], [e, f, g, h], [i, j, k, m]]
 }
 
@@ -477,9 +480,9 @@ fn any_values<L: Lanes, C: Companion<L::Elem>>(
     let mut all = [[l.splat(L::Elem::ZERO); GROUP]; 3];
     for (k, (x, t)) in x.into_iter().zip(t).enumerate().take(present) {
         let values = if k < usual {
-            values::<L, C, false>(l, logits, companion, x, t)
+            values(lanes::usual(l), logits, companion, x, t)
         } else {
-            values::<L, C, true>(l, logits, companion, x, t)
+            values(l, logits, companion, x, t)
         };
         for (all, value) in all.iter_mut().zip(values) {
             if let Some(place) = all.get_mut(k) {
@@ -492,7 +495,7 @@ fn any_values<L: Lanes, C: Companion<L::Elem>>(
 
 /// The logits' mass, the companion's, the weighted difference.
 #[inline(always)]
-fn values<A: Arithmetic, C: Companion<A::Elem>, const ANY: bool>(
+fn values<A: Arithmetic, C: Companion<A::Elem>>(
     a: A,
     logits: Logits<A::Elem>,
     companion: C,
@@ -500,8 +503,8 @@ fn values<A: Arithmetic, C: Companion<A::Elem>, const ANY: bool>(
     t: A::Vec,
 ) -> [A::Vec; 3] {
     let exponent = logits.scaled(a, x);
-    let mass = exp_factor::<A, ANY>(a, exponent);
-    let (companion_mass, weighted) = companion.values::<A, ANY>(a, exponent, mass, t);
+    let mass = exp_factor(a, exponent);
+    let (companion_mass, weighted) = companion.values(a, exponent, mass, t);
     [mass, companion_mass, weighted]
 }
 

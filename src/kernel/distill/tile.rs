@@ -1,13 +1,8 @@
 //! The stretch of a row that goes through the kernels at once: four elements for each virtual
 //! lane, as many as one compensated addition takes.
 
-use crate::lanes::{Lanes, virtual_lanes};
-use crate::sum::GROUP;
-
-/// Elements of a tile; the last of a row may be shorter.
-pub(super) const fn tile_length<T>() -> usize {
-    GROUP * virtual_lanes::<T>()
-}
+use crate::lanes::Lanes;
+use crate::stream::order::{GROUP, virtual_lanes};
 
 /// Registers that hold one element for each virtual lane.
 #[inline(always)]

@@ -1,7 +1,8 @@
-//! Lanes merged into one, always as the tree of [`crate::sum`] has it.
+//! Lanes merged into one, always in the order of [step 3](super).
 
-use super::Compensated;
-use crate::lanes::{Arithmetic, Float, Lanes};
+use super::compensated::Compensated;
+use crate::float::Float;
+use crate::lanes::{Arithmetic, Lanes};
 
 /// Registers whose lanes can be merged at once.
 pub(crate) const FOUR: usize = 4;
@@ -27,7 +28,7 @@ pub(crate) fn fold<L: Lanes>(l: L, mut bank: &mut [Compensated<L::Vec>]) -> Comp
 
 /// Merges the lanes of a register: all hold the result.
 #[inline(always)]
-pub(super) fn merge_lanes<A: Arithmetic>(a: A, all: Compensated<A::Vec>) -> Compensated<A::Vec> {
+pub(crate) fn merge_lanes<A: Arithmetic>(a: A, all: Compensated<A::Vec>) -> Compensated<A::Vec> {
     merge_parts(a, all, A::COUNT)
 }
 

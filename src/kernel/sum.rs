@@ -1,84 +1,62 @@
-//! Compensated sums, in the order that is part of the contract.
-//!
-//! With `L = 128 / size_of::<T>()` virtual lanes (32 for f32, 16 for f64):
-//!
-//! 1. Term `i` of a stream belongs to lane `i mod L`.
-//! 2. A lane takes its terms four at a time, `(a + b) + (c + d)`, absent ones as +0, and adds
-//!    that to its sum; the rounding error of this addition goes to a second sum.
-//! 3. Lanes are merged pairwise: `i` with `i + L/2`, then with `i + L/4`, down to `i + 1`.
-//! 4. A stream longer than [`CHUNK`] is cut into chunks, whose results are merged in order.
-//! 5. At the end the two sums are added.
-//!
-//! The main sum alone decides whether the result is finite, so infinities and NaNs come out as
-//! the plain sum has them.
+//! Sums of a formula: over a stream, over each row, over one chunk. The order is that of [`crate::stream`].
 
-mod merge;
-
-use merge::merge_lanes;
-pub(crate) use merge::{FOUR, fold, is_short, merge_four, quarter, sum_lanes};
-
-use crate::kernel::{Formula, any_value, register_value, usual_values, variants};
+use crate::float::Float;
+use crate::formula::{Formula, any_value, register_value, usual_values, variants};
 use crate::lanes::scalar::Scalar;
-use crate::lanes::{Arithmetic, Float, Lanes, virtual_lanes};
+use crate::lanes::{Kernel, Lanes};
+use crate::stream::compensated::Compensated;
+use crate::stream::fold::{FOUR, fold, is_short, merge_four, merge_lanes, quarter};
+use crate::stream::group::{only, part, registers, whole};
+use crate::stream::order::{CHUNK, GROUP, SMALL, virtual_lanes};
 
-/// Terms after which the lanes are merged.
-pub(crate) const CHUNK: usize = 65_536;
-
-/// Terms that a lane adds up before the one compensated addition.
-pub(crate) const GROUP: usize = 4;
-
-/// Whether code and stack are scarce: microcontrollers and WebAssembly.
-const SMALL: bool = cfg!(any(target_pointer_width = "16", target_pointer_width = "32"));
-
-/// A sum and what rounding took from it.
-#[derive(Clone, Copy, Debug)]
-pub struct Compensated<V> {
-    pub(crate) sum: V,
-    pub(crate) lost: V,
+/// The sum of a formula over each row of `row_length` elements, a stream of its own each.
+pub(crate) struct RowSums<'a, T, F> {
+    pub(crate) formula: F,
+    pub(crate) x: &'a [T],
+    pub(crate) t: &'a [T],
+    pub(crate) row_length: usize,
+    pub(crate) out: &'a mut [T],
 }
 
-impl<V: Copy> Compensated<V> {
-    #[inline(always)]
-    pub(crate) fn zero<L: Arithmetic<Vec = V>>(l: L) -> Self {
-        let zero = l.splat(L::Elem::ZERO);
-        Compensated { sum: zero, lost: zero }
-    }
+impl<T: Float, F: Formula<T>> Kernel<T> for RowSums<'_, T, F> {
+    type Output = ();
 
-    /// Adds four terms. Exact but for the second sum's own rounding while the sum outweighs
-    /// the terms (Dekker's fast two-sum); else what goes missing is within `2 u` of the terms.
     #[inline(always)]
-    pub(crate) fn add<L: Arithmetic<Vec = V>>(self, l: L, [a, b, c, d]: [V; GROUP]) -> Self {
-        let terms = l.add(l.add(a, b), l.add(c, d));
-        let sum = l.add(self.sum, terms);
-        let error = l.sub(terms, l.sub(sum, self.sum));
-        Compensated { sum, lost: l.add(self.lost, error) }
-    }
-
-    /// Adds another sum, by Knuth's two-sum: exact whichever outweighs the other.
-    #[inline(always)]
-    pub(crate) fn merge<L: Arithmetic<Vec = V>>(self, l: L, other: Self) -> Self {
-        let sum = l.add(self.sum, other.sum);
-        let of_other = l.sub(sum, self.sum);
-        let of_self = l.sub(sum, of_other);
-        let error = l.add(l.sub(self.sum, of_self), l.sub(other.sum, of_other));
-        Compensated { sum, lost: l.add(l.add(self.lost, other.lost), error) }
-    }
-
-    /// That of lane 0.
-    #[inline(always)]
-    fn first<L: Lanes<Vec = V>>(self, l: L) -> Compensated<L::Elem> {
-        Compensated { sum: l.first(self.sum), lost: l.first(self.lost) }
+    fn run<L: Lanes<Elem = T>>(self, l: L) {
+        let RowSums { formula, mut x, mut t, row_length, mut out } = self;
+        if F::VARIANTS && is_short::<L>(row_length) && out.len() >= FOUR {
+            let four = ..FOUR * row_length;
+            while let (Some(x), Some(t), Some([a, b, c, d])) =
+                (x.split_off(four), t.split_off(four), out.split_off_mut(..FOUR))
+            {
+                [*a, *b, *c, *d] = sum_four(l, formula, x, t, row_length);
+            }
+        }
+        for out in out {
+            // Not `chunks`: it would bring a panic for a length of zero.
+            let (Some(x), Some(t)) = (x.split_off(..row_length), t.split_off(..row_length)) else {
+                return;
+            };
+            *out = sum(l, formula, x, t);
+        }
     }
 }
 
-impl<T: Float> Compensated<T> {
-    /// Both sums together; the main sum alone where it is not finite.
+/// The sum of a formula over one chunk of a stream, for whoever merges the chunks.
+#[cfg(feature = "rayon")]
+pub(crate) struct ChunkSum<'a, T, F> {
+    pub(crate) formula: F,
+    pub(crate) x: &'a [T],
+    pub(crate) t: &'a [T],
+}
+
+#[cfg(feature = "rayon")]
+impl<T: Float, F: Formula<T>> Kernel<T> for ChunkSum<'_, T, F> {
+    type Output = Compensated<T>;
+
     #[inline(always)]
-    pub(crate) fn value(self) -> T {
-        let Compensated { sum, lost } = self;
-        // What an infinite sum lost is a NaN, or infinite with the other sign.
-        let value = sum + lost;
-        if value.partial_cmp(&value).is_some() { value } else { sum }
+    fn run<L: Lanes<Elem = T>>(self, l: L) -> Self::Output {
+        sum_chunk(l, self.formula, self.x, self.t)
     }
 }
 
@@ -190,12 +168,11 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     x: &[L::Elem],
     t: &[L::Elem],
 ) -> Compensated<L::Elem> {
-    let registers = virtual_lanes::<L::Elem>() / L::COUNT;
+    let registers = registers::<L>();
     let zero = l.splat(L::Elem::ZERO);
     let (x, x_tail) = l.split_slice(x);
     let (t, t_tail) = l.split_slice(t);
     let (fill_x, fill_t) = formula.fill();
-    let tail = (l.load_tail(x_tail, fill_x), l.load_tail(t_tail, fill_t));
     let blocks = t.len() / (GROUP * registers);
     let left = t.len() % (GROUP * registers) + usize::from(!t_tail.is_empty());
     let groups = blocks * registers + left.min(registers);
@@ -208,8 +185,10 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     let mut index = 0;
     loop {
         // The usual case: as many full groups of usual elements as come.
-        while let Some([gx, gt]) = full_group(l, x, t, first_of_group(index, registers)) {
-            let (gx, gt) = (load(l, gx), load(l, gt));
+        let mut start = first_of_group(index, registers);
+        while let (Some(gx), Some(gt)) =
+            (whole(l, x, start, registers), whole(l, t, start, registers))
+        {
             let usual = if shows {
                 !careful && formula.usual_if_sum_is_finite(l, gx, gt)
             } else {
@@ -221,6 +200,7 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
             let terms = usual_values(l, formula, gx, gt, [zero; GROUP]);
             add_to(l, bank, index % registers, terms);
             index += 1;
+            start = first_of_group(index, registers);
         }
         if index >= groups {
             if SMALL {
@@ -240,17 +220,11 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
             continue;
         }
         // Any other group, one register at a time.
-        let start = first_of_group(index, registers);
+        let gx = part(l, x, x_tail, [start, registers], fill_x);
+        let gt = part(l, t, t_tail, [start, registers], fill_t);
         let mut terms = [zero; GROUP];
-        for (g, term) in terms.iter_mut().enumerate() {
-            let at = start + g * registers;
-            let (x, t) = if let (Some(&x), Some(&t)) = (x.get(at), t.get(at)) {
-                (l.load(x), l.load(t))
-            } else if at == t.len() && !t_tail.is_empty() {
-                tail
-            } else {
-                break;
-            };
+        let pairs = gx.registers.into_iter().zip(gt.registers).take(gt.present);
+        for (term, (x, t)) in terms.iter_mut().zip(pairs) {
             *term = any_value(l, formula, x, t, zero);
         }
         add_to(l, bank, index % registers, terms);
@@ -262,41 +236,6 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
 #[inline(always)]
 fn first_of_group(index: usize, registers: usize) -> usize {
     index / registers * (GROUP * registers) + index % registers
-}
-
-/// The group whose first register is at `start` of both slices, if it is all there.
-#[inline(always)]
-fn full_group<'a, L: Lanes>(
-    _: L,
-    x: &'a [L::Raw],
-    t: &'a [L::Raw],
-    start: usize,
-) -> Option<[&'a [L::Raw]; 2]> {
-    let registers = virtual_lanes::<L::Elem>() / L::COUNT;
-    let span = 3 * registers + 1;
-    Some([x.get(start..)?.get(..span)?, t.get(start..)?.get(..span)?])
-}
-
-/// The registers of a group.
-#[inline(always)]
-fn load<L: Lanes>(l: L, group: &[L::Raw]) -> [L::Vec; GROUP] {
-    let registers = virtual_lanes::<L::Elem>() / L::COUNT;
-    [
-        l.load(group[0]),
-        l.load(group[registers]),
-        l.load(group[2 * registers]),
-        l.load(group[3 * registers]),
-    ]
-}
-
-/// The only register of a slice; `fill` in the lanes without an element.
-#[inline(always)]
-pub(crate) fn only<L: Lanes>(l: L, slice: &[L::Elem], fill: L::Elem) -> L::Vec {
-    let (whole, tail) = l.split_slice(slice);
-    match whole.first() {
-        Some(&raw) => l.load(raw),
-        None => l.load_tail(tail, fill),
-    }
 }
 
 #[inline(always)]
@@ -381,11 +320,10 @@ fn sum_lane<L: Lanes, F: Formula<L::Elem>>(
     let mut at = first;
     // Where usual elements have a text of their own, whole groups alone are worth a copy of it.
     while !F::BRANCHES
-        && let Some([x, t]) = full_group(l, x, t, at)
+        && let (Some(x), Some(t)) = (whole(l, x, at, lanes), whole(l, t, at, lanes))
     {
         let mut terms = [zero; GROUP];
-        for (k, term) in terms.iter_mut().enumerate() {
-            let (x, t) = (l.load(x[k * lanes]), l.load(t[k * lanes]));
+        for (term, (x, t)) in terms.iter_mut().zip(x.into_iter().zip(t)) {
             *term = register_value(l, formula, x, t, zero);
         }
         all = all.add(l, terms);
@@ -413,7 +351,8 @@ mod tests {
     extern crate std;
 
     use super::*;
-    use crate::kernel::{Forward, LnProbs, Of, Probs};
+    use crate::formula::divergence::{Forward, Of};
+    use crate::formula::forms::{LnProbs, Probs};
     use std::vec::Vec;
 
     /// Sums whose terms change their sign; some targets are `impossible`, some `unusual`.

@@ -1,8 +1,11 @@
 //! A formula written element by element.
 
-use super::{Formula, Kernel, any_value, register_value, usual_values};
-use crate::lanes::{Float, Lanes};
-use crate::sum::GROUP;
+use crate::float::Float;
+use crate::formula::{Formula, any_value, register_value, usual_values};
+use crate::lanes::{Kernel, Lanes, usual};
+use crate::stream::group::whole;
+use crate::stream::order::GROUP;
+use crate::upstream::Upstream;
 
 /// A formula over slices of one length, in rows of `row_length > 0` elements.
 pub(crate) struct Map<'a, T, F> {
@@ -10,19 +13,8 @@ pub(crate) struct Map<'a, T, F> {
     pub(crate) x: &'a [T],
     pub(crate) t: &'a [T],
     pub(crate) row_length: usize,
-    pub(crate) factors: Factors<'a, T>,
+    pub(crate) upstream: Upstream<'a, T>,
     pub(crate) out: &'a mut [T],
-}
-
-/// The upstream gradient.
-#[derive(Clone, Copy)]
-pub enum Factors<'a, T> {
-    /// One factor for all.
-    Uniform(T),
-    /// A factor for each row.
-    PerRow(&'a [T]),
-    /// A factor for each element; there is one row.
-    PerElement(&'a [T]),
 }
 
 impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
@@ -30,16 +22,16 @@ impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
-        let Map { formula, mut x, mut t, row_length, factors, mut out } = self;
+        let Map { formula, mut x, mut t, row_length, upstream, mut out } = self;
         let mut index = 0;
         while let (Some(x), Some(t), Some(out)) =
             (x.split_off(..row_length), t.split_off(..row_length), out.split_off_mut(..row_length))
             && !out.is_empty()
         {
-            let (same, each) = match factors {
-                Factors::Uniform(factor) => (factor, &[][..]),
-                Factors::PerRow(rows) => (rows.get(index).copied().unwrap_or(T::ZERO), &[][..]),
-                Factors::PerElement(each) => (T::ZERO, each),
+            let (same, each) = match upstream {
+                Upstream::Uniform(factor) => (factor, &[][..]),
+                Upstream::PerRow(rows) => (rows.get(index).copied().unwrap_or(T::ZERO), &[][..]),
+                Upstream::PerElement(each) => (T::ZERO, each),
             };
             map(l, formula, x, t, same, each, out);
             index += 1;
@@ -49,7 +41,7 @@ impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
 
 /// The upstream gradient of element `i` is `each[i]`, or `same` where `each` is empty.
 #[inline(always)]
-pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
+pub(crate) fn map<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
     x: &[L::Elem],
@@ -73,10 +65,11 @@ pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
     for (index, ((x, t), out)) in steps.enumerate() {
         let each = each.get(index * step..).unwrap_or(&[]);
         if !alone
-            && let (Some(x), Some(t), [a, b, c, d]) = (group(l, x), group(l, t), &mut *out)
+            && let (Some(x), Some(t), [a, b, c, d]) =
+                (whole(l, x, 0, 1), whole(l, t, 0, 1), &mut *out)
             && formula.usual(l, x, t)
         {
-            let g = group(l, each).unwrap_or([same; GROUP]);
+            let g = whole(l, each, 0, 1).unwrap_or([same; GROUP]);
             let [va, vb, vc, vd] = usual_values(l, formula, x, t, g);
             [*a, *b, *c, *d] = [l.store(va), l.store(vb), l.store(vc), l.store(vd)];
             continue;
@@ -88,7 +81,7 @@ pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
             };
             let (x, t) = (l.load(x), l.load(t));
             *out = l.store(if alone && formula.usual(l, [x], [t]) {
-                formula.value::<L, false>(l, x, t, g)
+                formula.value(usual(l), x, t, g)
             } else {
                 any_value(l, formula, x, t, g)
             });
@@ -100,14 +93,5 @@ pub(super) fn map<L: Lanes, F: Formula<L::Elem>>(
         let t = l.load_tail(t_tail, fill_t);
         let g = if each_tail.is_empty() { same } else { l.load_tail(each_tail, L::Elem::ZERO) };
         l.store_tail(out_tail, register_value(l, formula, x, t, g));
-    }
-}
-
-/// The first four registers, if there are as many.
-#[inline(always)]
-fn group<L: Lanes>(l: L, raw: &[L::Raw]) -> Option<[L::Vec; GROUP]> {
-    match raw {
-        &[a, b, c, d, ..] => Some([l.load(a), l.load(b), l.load(c), l.load(d)]),
-        _ => None,
     }
 }

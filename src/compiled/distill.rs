@@ -1,0 +1,30 @@
+//! Losses between rows of logits, for each type.
+
+use crate::kernel::distill::{Outcome, Problem, Wanted, distill};
+
+/// Losses between rows of logits, and their gradients.
+pub trait Distill<T> {
+    /// All that is wanted, over all rows.
+    fn distill(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T>;
+}
+
+// Two modules, so that the compiler can work on both types at once.
+macro_rules! compile {
+    ($module:ident, $elem:ty) => {
+        mod $module {
+            use super::{Distill, Outcome, Problem, Wanted, distill};
+
+            impl Distill<$elem> for $elem {
+                fn distill(
+                    problem: Problem<'_, $elem>,
+                    wanted: Wanted<'_, $elem>,
+                ) -> Outcome<$elem> {
+                    distill(problem, wanted)
+                }
+            }
+        }
+    };
+}
+
+compile!(single, f32);
+compile!(double, f64);

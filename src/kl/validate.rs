@@ -1,0 +1,53 @@
+//! The opt-in check of what a caller says its numbers are.
+
+use super::Single;
+use crate::compiled::pairs::Pairs;
+use crate::element::Element;
+use crate::error::{Error, Side};
+use crate::forms::Target;
+
+pub(super) fn validate_elements<T: Element>(
+    side: Side,
+    values: Target<'_, T>,
+    tolerance: T,
+) -> Result<(), Error> {
+    let (Target::Probs(all) | Target::LogProbs(all)) = values;
+    for (index, &x) in all.iter().enumerate() {
+        let value: f64 = x.into();
+        if value.is_nan() {
+            return Err(Error::Nan { side, index });
+        }
+        match values {
+            Target::Probs(_) if value < 0.0 => {
+                return Err(Error::NegativeProbability { side, index, value });
+            }
+            Target::LogProbs(_) if x > tolerance => {
+                return Err(Error::PositiveLogProbability { side, index, value });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn validate_rows<T: Element>(
+    side: Side,
+    all: Single<'_, T>,
+    row_length: usize,
+    tolerance: T,
+) -> Result<(), Error> {
+    let mut left = all.values.values();
+    let mut row = 0;
+    while let Some(part) = left.split_off(..row_length)
+        && !part.is_empty()
+    {
+        let values = all.values.with(part);
+        let sum: f64 = T::Kernels::mass(Single { values, ..all }).into();
+        let is_near_one = (sum - 1.0).abs() <= tolerance.into();
+        if !is_near_one {
+            return Err(Error::RowSum { side, row, sum });
+        }
+        row += 1;
+    }
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! How work is shared out among threads.
+
+use crate::backend::Backend;
+use crate::compiled::Scalar;
+use crate::compiled::pairs::{Pair, Pairs, Total};
+use crate::element::Element;
+use crate::forms::{Input, Target};
+use crate::rows::Rows;
+use crate::stream::compensated::Compensated;
+use crate::stream::order::CHUNK;
+use crate::upstream::Upstream;
+
+/// Elements that are not worth the passing on of half of them: about 10 µs of work.
+const GRAIN: usize = 32_768;
+
+/// Chunks of a sum that are under way at a time; their results lie on the stack.
+const BATCH: usize = 256;
+
+/// Parts begin at multiples of this, a few cache lines, so that a part is aligned as the whole is.
+const ALIGNED: usize = 64;
+
+/// Work whose parts do not depend on each other.
+pub(super) trait Work: Send + Sized {
+    /// Elements read.
+    fn len(&self) -> usize;
+    /// Two parts that are about equal, or all of it if it cannot be cut.
+    fn halves(self) -> Result<(Self, Self), Self>;
+    /// Does it, on this thread.
+    fn run(self);
+}
+
+/// Does the work on the threads of the current pool, if it is long enough.
+pub(super) fn spread<W: Work>(work: W) {
+    if work.len() < GRAIN || rayon_core::current_num_threads() == 1 {
+        return work.run();
+    }
+    match work.halves() {
+        Ok((one, other)) => {
+            rayon_core::join(|| spread(one), || spread(other));
+        }
+        Err(whole) => whole.run(),
+    }
+}
+
+/// The sum of a stream: chunks in any order, merged in theirs.
+pub(super) fn total<T: Element>(mut pair: Pair<'_, T>, of: Total) -> T {
+    let mut merged = Compensated { sum: T::ZERO, lost: T::ZERO };
+    let mut batch = [merged; BATCH];
+    while pair.len() > 0 {
+        let (part, rest) = pair.split_at(pair.len().min(BATCH * CHUNK));
+        let out = &mut batch[..part.len().div_ceil(CHUNK)];
+        spread(Chunks { of, pair: part, out });
+        merged = T::Kernels::merged(merged, out);
+        pair = rest;
+    }
+    T::Kernels::value(merged)
+}
+
+/// The chunks of a part of a stream.
+struct Chunks<'a, T> {
+    of: Total,
+    pair: Pair<'a, T>,
+    out: &'a mut [Compensated<T>],
+}
+
+impl<T: Element> Work for Chunks<'_, T> {
+    fn len(&self) -> usize {
+        self.pair.len()
+    }
+    fn halves(self) -> Result<(Self, Self), Self> {
+        let Chunks { of, pair, out } = self;
+        if out.len() < 2 {
+            return Err(Chunks { of, pair, out });
+        }
+        let middle = out.len() / 2;
+        let (out, other_out) = out.split_at_mut(middle);
+        let (pair, other_pair) = pair.split_at(middle * CHUNK);
+        Ok((Chunks { of, pair, out }, Chunks { of, pair: other_pair, out: other_out }))
+    }
+    fn run(self) {
+        let mut left = self.pair;
+        for out in self.out {
+            let (chunk, rest) = left.split_at(left.len().min(CHUNK));
+            *out = T::Kernels::chunk(self.of, chunk);
+            left = rest;
+        }
+    }
+}
+
+/// Something written element by element.
+pub(super) struct Each<'a, T> {
+    pub(super) run: fn(Pair<'_, T>, usize, Upstream<'_, T>, &mut [T]),
+    pub(super) pair: Pair<'a, T>,
+    pub(super) row_length: usize,
+    pub(super) upstream: Upstream<'a, T>,
+    pub(super) out: &'a mut [T],
+}
+
+impl<T: Element> Work for Each<'_, T> {
+    fn len(&self) -> usize {
+        self.out.len()
+    }
+    fn halves(self) -> Result<(Self, Self), Self> {
+        let Each { run, pair, row_length, upstream, out } = self;
+        let middle = match upstream {
+            Upstream::PerRow(rows) if rows.len() > 1 => rows.len() / 2 * row_length,
+            _ => out.len() / 2 / ALIGNED * ALIGNED,
+        };
+        let (upstream, other_upstream) = match upstream {
+            Upstream::PerRow(&[factor]) | Upstream::Uniform(factor) => {
+                (Upstream::Uniform(factor), Upstream::Uniform(factor))
+            }
+            Upstream::PerRow(rows) => {
+                let (rows, other_rows) = rows.split_at(rows.len() / 2);
+                (Upstream::PerRow(rows), Upstream::PerRow(other_rows))
+            }
+            Upstream::PerElement(each) => {
+                let (each, other_each) = each.split_at(middle);
+                (Upstream::PerElement(each), Upstream::PerElement(other_each))
+            }
+        };
+        let (pair, other_pair) = pair.split_at(middle);
+        let (out, other_out) = out.split_at_mut(middle);
+        // One factor for all and one for each go with a single row.
+        let row = |out: &[T], upstream| match upstream {
+            Upstream::PerRow(_) => row_length,
+            Upstream::Uniform(_) | Upstream::PerElement(_) => out.len(),
+        };
+        let (row_length, other_row_length) = (row(out, upstream), row(other_out, other_upstream));
+        Ok((
+            Each { run, pair, row_length, upstream, out },
+            Each {
+                run,
+                pair: other_pair,
+                row_length: other_row_length,
+                upstream: other_upstream,
+                out: other_out,
+            },
+        ))
+    }
+    fn run(self) {
+        let Each { run, pair, row_length, upstream, out } = self;
+        run(pair, row_length.max(1), upstream, out);
+    }
+}
+
+/// The sum of each row.
+pub(super) struct RowSums<'a, T> {
+    pub(super) pair: Pair<'a, T>,
+    pub(super) row_length: usize,
+    pub(super) out: &'a mut [T],
+}
+
+impl<T: Element> Work for RowSums<'_, T> {
+    fn len(&self) -> usize {
+        self.pair.len()
+    }
+    fn halves(self) -> Result<(Self, Self), Self> {
+        let RowSums { pair, row_length, out } = self;
+        if out.len() < 2 {
+            return Err(RowSums { pair, row_length, out });
+        }
+        let middle = out.len() / 2;
+        let (out, other_out) = out.split_at_mut(middle);
+        let (pair, other_pair) = pair.split_at(middle * row_length);
+        Ok((
+            RowSums { pair, row_length, out },
+            RowSums { pair: other_pair, row_length, out: other_out },
+        ))
+    }
+    fn run(self) {
+        match self.out {
+            [row] if self.row_length > CHUNK => *row = total(self.pair, Total::Divergence),
+            out => T::Kernels::row_sums(self.pair, self.row_length, out),
+        }
+    }
+}
+
+/// Rows of logits to rows of as many results.
+pub(super) struct OfRows<'a, T> {
+    pub(super) run: fn(Backend, Rows<'_, T>, &mut [T]),
+    pub(super) backend: Backend,
+    pub(super) logits: Rows<'a, T>,
+    pub(super) out: &'a mut [T],
+}
+
+impl<T: Element> Work for OfRows<'_, T> {
+    fn len(&self) -> usize {
+        self.out.len()
+    }
+    fn halves(self) -> Result<(Self, Self), Self> {
+        let rows = self.logits.rows();
+        if rows < 2 {
+            return Err(self);
+        }
+        let OfRows { run, backend, logits, out } = self;
+        let middle = rows / 2 * logits.stride;
+        let (values, other_values) = logits.values.split_at(middle);
+        let (out, other_out) = out.split_at_mut(middle);
+        Ok((
+            OfRows { run, backend, logits: Rows { values, ..logits }, out },
+            OfRows {
+                run,
+                backend,
+                logits: Rows { values: other_values, ..logits },
+                out: other_out,
+            },
+        ))
+    }
+    fn run(self) {
+        (self.run)(self.backend, self.logits, self.out);
+    }
+}
+
+impl<T: Element> Pair<'_, T> {
+    fn len(&self) -> usize {
+        self.target.values().len()
+    }
+
+    /// The elements before `middle` and the others.
+    fn split_at(self, middle: usize) -> (Self, Self) {
+        let Pair { backend, input, target } = self;
+        let (input, other_input) = match input {
+            Input::LogProbs(x) => both(x.split_at(middle), Input::LogProbs),
+            Input::Probs(x) => both(x.split_at(middle), Input::Probs),
+        };
+        let (target, other_target) = match target {
+            Target::LogProbs(t) => both(t.split_at(middle), Target::LogProbs),
+            Target::Probs(t) => both(t.split_at(middle), Target::Probs),
+        };
+        (
+            Pair { backend, input, target },
+            Pair { backend, input: other_input, target: other_target },
+        )
+    }
+}
+
+fn both<A, B>((one, other): (A, A), f: fn(A) -> B) -> (B, B) {
+    (f(one), f(other))
+}
