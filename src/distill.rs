@@ -6,9 +6,9 @@ use crate::compiled::distill::Distill;
 use crate::element::Element;
 use crate::error::Error;
 use crate::isa::Isa;
-use crate::kernel::distill::{Gradient, Outcome, Problem, Wanted};
+use crate::kernel::distill::problem::{Gradient, Losses, Outcome, Party, Problem, Wanted};
 use crate::reduction::Reduction;
-use crate::rows::Rows;
+use crate::rows::{Rows, RowsMut};
 use crate::shape;
 use crate::teacher::{Divergence, Teacher};
 use crate::upstream::Upstream;
@@ -228,7 +228,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// ```
     pub fn row_losses(&self, out: &mut [T]) -> Result<(), Error> {
         shape::output(self.rows(), out.len())?;
-        self.run(Wanted { loss: true, losses: out, gradient: None });
+        self.run(Wanted { losses: Losses::Each(out), gradient: None });
         Ok(())
     }
 
@@ -308,8 +308,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     pub fn grad_student(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        let gradient = self.gradient(false, upstream, grad)?;
-        self.run(Wanted { loss: false, losses: &mut [], gradient: Some(gradient) });
+        let gradient = self.gradient(Party::Student, upstream, grad)?;
+        self.run(Wanted { losses: Losses::Unwanted, gradient: Some(gradient) });
         Ok(())
     }
 
@@ -349,11 +349,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     pub fn grad_teacher(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        if let Teacher::Classes(indices) = self.problem.teacher {
-            return Err(Error::ClassesGradient { rows: indices.len() });
-        }
-        let gradient = self.gradient(true, upstream, grad)?;
-        self.run(Wanted { loss: false, losses: &mut [], gradient: Some(gradient) });
+        let gradient = self.gradient(Party::Teacher, upstream, grad)?;
+        self.run(Wanted { losses: Losses::Unwanted, gradient: Some(gradient) });
         Ok(())
     }
 
@@ -385,8 +382,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
         grad: &mut [T],
     ) -> Result<(), Error> {
         shape::output(self.rows(), losses.len())?;
-        let gradient = self.gradient(false, upstream, grad)?;
-        self.run(Wanted { loss: true, losses, gradient: Some(gradient) });
+        let gradient = self.gradient(Party::Student, upstream, grad)?;
+        self.run(Wanted { losses: Losses::Each(losses), gradient: Some(gradient) });
         Ok(())
     }
 
@@ -395,27 +392,34 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     }
 
     fn totals(&self) -> Outcome<T> {
-        self.run(Wanted { loss: true, losses: &mut [], gradient: None })
+        self.run(Wanted { losses: Losses::Total, gradient: None })
     }
 
     fn gradient<'b>(
         &self,
-        by_teacher: bool,
+        of: Party,
         upstream: Upstream<'b, T>,
-        out: &'b mut [T],
+        values: &'b mut [T],
     ) -> Result<Gradient<'b, T>, Error> {
-        shape::output(self.problem.student.values.len(), out.len())?;
-        let upstream = match upstream {
-            Upstream::Uniform(factor) => Upstream::Uniform(factor),
-            Upstream::PerRow(factors) => {
-                shape::upstream(self.rows(), factors.len())?;
-                Upstream::PerRow(factors)
+        let Rows { values: like, classes, stride } = match (of, self.problem.teacher) {
+            (
+                Party::Teacher,
+                Teacher::Logits(rows) | Teacher::LogProbs(rows) | Teacher::Probs(rows),
+            ) => rows,
+            (Party::Teacher, Teacher::Classes(indices)) => {
+                return Err(Error::ClassesGradient { rows: indices.len() });
             }
+            (Party::Student, _) => self.problem.student,
+        };
+        shape::output(like.len(), values.len())?;
+        match upstream {
+            Upstream::Uniform(_) => {}
+            Upstream::PerRow(factors) => shape::upstream(self.rows(), factors.len())?,
             Upstream::PerElement(each) => {
                 return Err(Error::UpstreamPerElement { len: each.len() });
             }
-        };
-        Ok(Gradient { by_teacher, upstream, out })
+        }
+        Ok(Gradient { of, upstream, out: RowsMut { values, classes, stride } })
     }
 
     fn run(&self, wanted: Wanted<'_, T>) -> Outcome<T> {

@@ -1,6 +1,7 @@
 //! Losses between rows of logits, for each type.
 
-use crate::kernel::distill::{Outcome, Problem, Wanted, distill};
+use crate::kernel::distill::problem::{Outcome, Problem, Wanted};
+use crate::kernel::distill::rows::distill;
 
 /// Losses between rows of logits, and their gradients.
 pub trait Distill<T> {

@@ -10,82 +10,23 @@
 //! For a gradient, which needs more reads anyway, the reference is the largest logit of the row: it
 //! never moves, and the masses can be kept.
 
-use super::tile::{any_group, store_group, whole_group};
 use crate::float::Float;
 use crate::formula::or_nothing;
-use crate::kernel::distill::exp_of;
+use crate::kernel::distill::parts::logits::Logits;
+use crate::kernel::distill::parts::numbers::exp_of;
+use crate::kernel::distill::parts::totals::totals;
 use crate::kernel::softmax::largest;
 use crate::lanes::{self, Arithmetic, Kernel, Lanes};
 use crate::math::{exp_factor, ln_minus};
 use crate::stream::compensated::Compensated;
-use crate::stream::fold::fold;
+use crate::stream::group::{part, registers, store, whole};
 use crate::stream::order::{GROUP, tile_length};
 
 /// Tiles of a block: 4 KB of each slice.
 const TILES: usize = 8;
 
-/// How far, in exponents, references may rise before what was usual has to be looked at again.
-const CLOSE: f64 = 16.0;
-
-/// Logits as a stream: `(logit − reference) / temperature` is what is exponentiated.
-#[derive(Clone, Copy)]
-pub(super) struct Logits<T> {
-    pub(super) reference: T,
-    /// `1 / temperature`.
-    pub(super) factor: T,
-    /// The temperature: by so much a logit may lie above the reference.
-    slack: T,
-    /// `reference + slack`.
-    top: T,
-}
-
-impl<T: Float> Logits<T> {
-    #[inline(always)]
-    pub(super) fn new(temperature: T) -> Self {
-        let factor = T::ONE / temperature;
-        Logits { reference: T::MIN, factor, slack: temperature, top: T::MIN }.at(T::MIN)
-    }
-
-    /// The same with another reference.
-    #[inline(always)]
-    pub(super) fn at(self, reference: T) -> Self {
-        Logits { reference, top: reference + self.slack, ..self }
-    }
-
-    /// What is exponentiated.
-    #[inline(always)]
-    pub(super) fn scaled<A: Arithmetic<Elem = T>>(self, a: A, logits: A::Vec) -> A::Vec {
-        a.mul(a.sub(logits, a.splat(self.reference)), a.splat(self.factor))
-    }
-
-    /// Whether none is above `top` and none far below: none underflows, not even relative to a
-    /// reference that [`stays close`](Self::is_close_to).
-    #[inline(always)]
-    fn all_below<L: Lanes<Elem = T>>(self, l: L, [a, b, c, d]: [L::Vec; GROUP]) -> bool {
-        let top = l.splat(self.top);
-        let below = [l.sub(top, a), l.sub(top, b), l.sub(top, c), l.sub(top, d)];
-        l.all_from_zero_to(below, self.slack * (T::USUAL - T::from_f64(CLOSE)))
-    }
-
-    /// Whether a reference has since risen by little.
-    #[inline(always)]
-    fn is_close_to(self, first: T) -> bool {
-        (self.reference - first) * self.factor < T::from_f64(CLOSE - 2.0)
-    }
-
-    #[inline(always)]
-    pub(super) fn usual<L: Lanes<Elem = T>>(self, l: L, [a, b, c, d]: [L::Vec; GROUP]) -> bool {
-        l.all_usual_exponents([
-            self.scaled(l, a),
-            self.scaled(l, b),
-            self.scaled(l, c),
-            self.scaled(l, d),
-        ])
-    }
-}
-
 /// The slice that goes with the logits.
-pub(super) trait Companion<T: Float>: Copy {
+pub(in crate::kernel::distill) trait Companion<T: Float>: Copy {
     /// A number without mass.
     const FILL: T;
 
@@ -155,7 +96,7 @@ impl<T: Float> Companion<T> for Logits<T> {
 
 /// Probabilities `t`, which weigh `ln t − exponent`.
 #[derive(Clone, Copy)]
-pub(super) struct Probs;
+pub(in crate::kernel::distill) struct Probs;
 
 impl<T: Float> Companion<T> for Probs {
     const FILL: T = T::ZERO;
@@ -187,7 +128,7 @@ impl<T: Float> Companion<T> for Probs {
 
 /// Nothing: the logits alone.
 #[derive(Clone, Copy)]
-pub(super) struct Nothing;
+pub(in crate::kernel::distill) struct Nothing;
 
 impl<T: Float> Companion<T> for Nothing {
     const FILL: T = T::ZERO;
@@ -217,14 +158,14 @@ impl<T: Float> Companion<T> for Nothing {
 }
 
 /// A row's sums, relative to the references.
-pub(super) struct Statistics<T, C> {
-    pub(super) logits: Logits<T>,
-    pub(super) companion: C,
-    pub(super) mass: Compensated<T>,
-    pub(super) companion_mass: Compensated<T>,
-    pub(super) weighted: Compensated<T>,
+pub(in crate::kernel::distill) struct Statistics<T, C> {
+    pub(in crate::kernel::distill) logits: Logits<T>,
+    pub(in crate::kernel::distill) companion: C,
+    pub(in crate::kernel::distill) mass: Compensated<T>,
+    pub(in crate::kernel::distill) companion_mass: Compensated<T>,
+    pub(in crate::kernel::distill) weighted: Compensated<T>,
     /// Whether all numbers are known to be usual.
-    pub(super) usual: bool,
+    pub(in crate::kernel::distill) usual: bool,
 }
 
 /// One sum for each virtual lane: of the logits' masses, the companion's, the weighted
@@ -233,13 +174,13 @@ type Sums<L> = [<L as Lanes>::Bank<Compensated<<L as Arithmetic>::Vec>>; 3];
 
 /// A read of a row of logits and its companion, which is as long or, for [`Nothing`], the logits.
 /// Without `WEIGH` the weighted differences are left out.
-pub(super) struct FirstRead<'a, T, C, const WEIGH: bool> {
-    pub(super) logits: Logits<T>,
-    pub(super) companion: C,
-    pub(super) x: &'a [T],
-    pub(super) t: &'a [T],
+pub(in crate::kernel::distill) struct FirstRead<'a, T, C, const WEIGH: bool> {
+    pub(in crate::kernel::distill) logits: Logits<T>,
+    pub(in crate::kernel::distill) companion: C,
+    pub(in crate::kernel::distill) x: &'a [T],
+    pub(in crate::kernel::distill) t: &'a [T],
     /// Where the logits' masses are left; or empty, as always with `WEIGH`.
-    pub(super) masses: &'a mut [T],
+    pub(in crate::kernel::distill) masses: &'a mut [T],
 }
 
 impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T, C, WEIGH> {
@@ -313,26 +254,9 @@ fn all_below<L: Lanes, C: Companion<L::Elem>>(
             return false;
         }
     }
-    logits.all_below(l, padded(l, x_rest, x_tail, logits.top))
-        && companion.all_below(l, padded(l, t_rest, t_tail, companion.padding()))
-}
-
-/// Fewer than four registers, less than another one, and `fill`.
-#[inline(always)]
-fn padded<L: Lanes>(
-    l: L,
-    registers: &[L::Raw],
-    tail: &[L::Elem],
-    fill: L::Elem,
-) -> [L::Vec; GROUP] {
-    let mut group = [l.splat(fill); GROUP];
-    for (register, &raw) in group.iter_mut().zip(registers) {
-        *register = l.load(raw);
-    }
-    if !tail.is_empty() {
-        group[GROUP - 1] = l.load_tail(tail, fill);
-    }
-    group
+    let x = part(l, x_rest, x_tail, [0, 1], logits.top);
+    let t = part(l, t_rest, t_tail, [0, 1], companion.padding());
+    logits.all_below(l, x.registers) && companion.all_below(l, t.registers)
 }
 
 /// Moves the references that a block has risen above, and rescales the sums so far, if any.
@@ -425,23 +349,25 @@ fn add_tile<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     let (x, x_tail) = l.split_slice(x);
     let (t, t_tail) = l.split_slice(t);
     let sums = masses.as_mut().iter_mut().zip(companion_masses.as_mut()).zip(weighted.as_mut());
-    for (index, ((mass, companion_mass), weighted)) in sums.enumerate() {
-        let values = match (whole_group(l, x, index), whole_group(l, t, index)) {
+    let step = registers::<L>();
+    for (start, ((mass, companion_mass), weighted)) in sums.enumerate() {
+        let values = match (whole(l, x, start, step), whole(l, t, start, step)) {
             (Some(x), Some(t)) if usual || (logits.usual(l, x) && companion.usual(l, t)) => {
                 usual_values(l, logits, companion, x, t)
             }
             _ => {
-                let (x, [whole, present]) = any_group(l, x, x_tail, index, L::Elem::NEG_INFINITY);
-                let (t, _) = any_group(l, t, t_tail, index, C::FILL);
-                if present == 0 {
+                let x = part(l, x, x_tail, [start, step], L::Elem::NEG_INFINITY);
+                let t = part(l, t, t_tail, [start, step], C::FILL);
+                if x.present == 0 {
                     break;
                 }
-                let usual = if usual { whole } else { 0 };
-                any_values(l, logits, companion, [usual, present], x, t)
+                let usual = if usual { x.whole } else { 0 };
+                let known = [usual, x.present];
+                any_values(l, logits, companion, known, x.registers, t.registers)
             }
         };
         if keep {
-            store_group(l, kept, kept_tail, index, values[0]);
+            store(l, kept, kept_tail, [start, step], values[0]);
         }
         *mass = mass.add(l, values[0]);
         *companion_mass = companion_mass.add(l, values[1]);
@@ -506,21 +432,4 @@ fn values<A: Arithmetic, C: Companion<A::Elem>>(
     let mass = exp_factor(a, exponent);
     let (companion_mass, weighted) = companion.values(a, exponent, mass, t);
     [mass, companion_mass, weighted]
-}
-
-/// Each stream's sum over all lanes, of a row of so many elements.
-#[inline(always)]
-pub(super) fn totals<L: Lanes, const N: usize>(
-    l: L,
-    mut sums: [L::Bank<Compensated<L::Vec>>; N],
-    len: usize,
-) -> [Compensated<L::Elem>; N] {
-    let mut totals = [Compensated { sum: L::Elem::ZERO, lost: L::Elem::ZERO }; N];
-    for (total, bank) in totals.iter_mut().zip(&mut sums) {
-        let bank = bank.as_mut();
-        // Of a short row all other registers are zero, and adding them changes nothing.
-        let filled = if len <= L::COUNT { bank.split_at_mut(1).0 } else { bank };
-        *total = fold(l, filled);
-    }
-    totals
 }

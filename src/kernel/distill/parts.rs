@@ -1,0 +1,7 @@
+//! What the reads of a row are made of.
+
+pub(crate) mod logits;
+pub(crate) mod numbers;
+pub(crate) mod slope;
+pub(crate) mod teacher;
+pub(crate) mod totals;

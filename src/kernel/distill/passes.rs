@@ -1,0 +1,5 @@
+//! Reads of a row, each a kernel.
+
+pub(super) mod first;
+pub(super) mod kept;
+pub(super) mod second;

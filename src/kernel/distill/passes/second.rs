@@ -1,0 +1,188 @@
+//! The read of a row once its masses are known: the terms of its loss, and its gradient.
+
+use crate::float::Float;
+use crate::kernel::distill::divergences::{Asked, Class, of_class};
+use crate::kernel::distill::parts::logits::{Aligned, Normalised, Side};
+use crate::kernel::distill::parts::teacher::{Room, TeacherRow};
+use crate::kernel::distill::parts::totals::totals;
+use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
+use crate::math::ln;
+use crate::stream::compensated::Compensated;
+use crate::stream::group::{part, registers, store, whole};
+use crate::stream::order::{GROUP, tile_length};
+use crate::teacher::Divergence;
+
+/// What the teacher's numbers are.
+#[derive(Clone, Copy)]
+pub(in crate::kernel::distill) enum TeacherSide<T> {
+    /// Logits or log-probabilities.
+    Logits(Normalised<T>),
+    Probs,
+    /// Probabilities of which one is 1 and all others are 0.
+    OneHot,
+}
+
+/// What a pass over a row does.
+#[derive(Clone, Copy)]
+pub(in crate::kernel::distill) struct Pass<T> {
+    pub(in crate::kernel::distill) student: Normalised<T>,
+    pub(in crate::kernel::distill) teacher: TeacherSide<T>,
+    pub(in crate::kernel::distill) aligned: Option<Aligned<T>>,
+    /// Whether all numbers of the row are known to be usual.
+    pub(in crate::kernel::distill) all_usual: bool,
+    pub(in crate::kernel::distill) divergence: Divergence<T>,
+    pub(in crate::kernel::distill) asked: Asked<T>,
+    /// Whether the second sum of [`Terms`] is needed too.
+    pub(in crate::kernel::distill) plain: bool,
+}
+
+/// Sums over a row.
+pub(in crate::kernel::distill) struct Terms<T> {
+    /// `Σ w·φ(ln o − ln w)`, of a side `w` that weighs and the other; of a mixture the divergence.
+    pub(in crate::kernel::distill) convex: Compensated<T>,
+    /// `Σ w·(ln w − ln o)`; of a mixture the part of it that the gradient is centred by.
+    pub(in crate::kernel::distill) plain: Compensated<T>,
+}
+
+/// A pass over a row.
+pub(in crate::kernel::distill) struct SecondRead<'a, T> {
+    pub(in crate::kernel::distill) pass: Pass<T>,
+    pub(in crate::kernel::distill) student: &'a [T],
+    pub(in crate::kernel::distill) teacher: TeacherRow<'a, T>,
+    /// Empty or as long.
+    pub(in crate::kernel::distill) grad: &'a mut [T],
+}
+
+impl<T: Float> Kernel<T> for SecondRead<'_, T> {
+    type Output = Terms<T>;
+
+    #[inline(always)]
+    fn run<L: Lanes<Elem = T>>(self, l: L) -> Terms<T> {
+        let SecondRead { pass, student, teacher, mut grad } = self;
+        let mut sums = [l.bank(Compensated::zero(l)); 2];
+        let length = tile_length::<T>();
+        let mut room: Room<T> = [T::ZERO; tile_length::<f32>()];
+        for (index, x) in student.chunks(length).enumerate() {
+            let t = teacher.tile(index * length, x.len(), &mut room);
+            let out = grad.split_off_mut(..x.len().min(grad.len()));
+            if let (Some(t), Some(out)) = (t, out) {
+                pass.tile(l, x, t, out, &mut sums);
+            }
+        }
+        let [convex, plain] = totals(l, sums, student.len());
+        Terms { convex, plain }
+    }
+}
+
+impl<T: Float> Pass<T> {
+    /// A teacher's number of no probability.
+    fn fill(&self) -> T {
+        match self.teacher {
+            TeacherSide::Logits(_) => T::NEG_INFINITY,
+            TeacherSide::Probs | TeacherSide::OneHot => T::ZERO,
+        }
+    }
+
+    #[inline(always)]
+    fn usual<L: Lanes<Elem = T>>(&self, l: L, x: [L::Vec; GROUP], t: [L::Vec; GROUP]) -> bool {
+        self.student.logits.usual(l, x)
+            && match self.teacher {
+                TeacherSide::Logits(teacher) => teacher.logits.usual(l, t),
+                TeacherSide::Probs => l.all_positive_normal(t),
+                TeacherSide::OneHot => true,
+            }
+    }
+
+    #[inline(always)]
+    fn tile<L: Lanes<Elem = T>>(
+        &self,
+        l: L,
+        x: &[T],
+        t: &[T],
+        out: &mut [T],
+        [convex, plain]: &mut [L::Bank<Compensated<L::Vec>>; 2],
+    ) {
+        let (x, x_tail) = l.split_slice(x);
+        let (t, t_tail) = l.split_slice(t);
+        let (out, out_tail) = l.split_slice_mut(out);
+        let step = registers::<L>();
+        let sums = convex.as_mut().iter_mut().zip(plain.as_mut());
+        for (start, (convex, plain)) in sums.enumerate() {
+            let [convex_terms, plain_terms, slopes] =
+                match (whole(l, x, start, step), whole(l, t, start, step)) {
+                    (Some(x), Some(t)) if self.all_usual || self.usual(l, x, t) => {
+                        self.usual_classes(l, x, t)
+                    }
+                    _ => {
+                        let x = part(l, x, x_tail, [start, step], T::NEG_INFINITY);
+                        let t = part(l, t, t_tail, [start, step], self.fill());
+                        if x.present == 0 {
+                            break;
+                        }
+                        self.any_classes(l, x.present, x.registers, t.registers)
+                    }
+                };
+            if self.asked.terms {
+                *convex = convex.add(l, convex_terms);
+            }
+            if self.plain {
+                *plain = plain.add(l, plain_terms);
+            }
+            if self.asked.gradient.is_some() {
+                store(l, out, out_tail, [start, step], slopes);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn usual_classes<L: Lanes<Elem = T>>(
+        &self,
+        l: L,
+        [x0, x1, x2, x3]: [L::Vec; GROUP],
+        [t0, t1, t2, t3]: [L::Vec; GROUP],
+    ) -> [[L::Vec; GROUP]; 3] {
+        let [[a, b], [e, f], [i, j]] = self.classes(usual(Two(l)), [x0, x1], [t0, t1]);
+        let [[c, d], [g, h], [k, m]] = self.classes(usual(Two(l)), [x2, x3], [t2, t3]);
+        [[a, b, c, d], [e, f, g, h], [i, j, k, m]]
+    }
+
+    #[inline(always)]
+    fn any_classes<L: Lanes<Elem = T>>(
+        &self,
+        l: L,
+        present: usize,
+        x: [L::Vec; GROUP],
+        t: [L::Vec; GROUP],
+    ) -> [[L::Vec; GROUP]; 3] {
+        let mut all = [[l.splat(T::ZERO); GROUP]; 3];
+        for (k, (x, t)) in x.into_iter().zip(t).enumerate().take(present) {
+            let values = self.classes(l, x, t);
+            for (all, value) in all.iter_mut().zip(values) {
+                if let Some(place) = all.get_mut(k) {
+                    *place = value;
+                }
+            }
+        }
+        all
+    }
+
+    /// The two terms and the gradient; what was not asked for may be anything.
+    #[inline(always)]
+    fn classes<A: Arithmetic<Elem = T>>(&self, a: A, x: A::Vec, t: A::Vec) -> [A::Vec; 3] {
+        let student = self.student.side(a, x);
+        let teacher = match self.teacher {
+            TeacherSide::Logits(normalised) => normalised.side(a, t),
+            TeacherSide::Probs => Side { ln: ln(a, t), p: t },
+            TeacherSide::OneHot => {
+                let zero = a.splat(T::ZERO);
+                Side { ln: a.select(a.equal(t, zero), a.splat(T::NEG_INFINITY), zero), p: t }
+            }
+        };
+        let ln_ratio = match self.aligned {
+            Some(aligned) => aligned.ln_ratio(a, x, t),
+            None => a.sub(student.ln, teacher.ln),
+        };
+        let zeros = !A::USUAL || matches!(self.teacher, TeacherSide::OneHot);
+        of_class(a, self.divergence, self.asked, Class { student, teacher, ln_ratio, zeros })
+    }
+}

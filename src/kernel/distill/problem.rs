@@ -1,0 +1,94 @@
+//! What is compared, how, and what is asked for.
+
+use crate::backend::Backend;
+use crate::float::Float;
+use crate::rows::{Rows, RowsMut};
+use crate::teacher::{Divergence, Teacher};
+use crate::upstream::Upstream;
+
+/// What is compared, and how. Shapes agree, class indices are in range, parameters mean something.
+#[derive(Clone, Copy, Debug)]
+pub struct Problem<'a, T> {
+    pub(crate) backend: Backend,
+    pub(crate) student: Rows<'a, T>,
+    pub(crate) teacher: Teacher<'a, T>,
+    pub(crate) temperature: T,
+    pub(crate) divergence: Divergence<T>,
+    pub(crate) weights: Option<&'a [T]>,
+}
+
+impl<T: Float> Problem<'_, T> {
+    /// A row's weight; there is one for each.
+    pub(super) fn weight(&self, row: usize) -> T {
+        match self.weights {
+            Some(weights) => {
+                debug_assert!(row < weights.len());
+                weights.get(row).copied().unwrap_or(T::ZERO)
+            }
+            None => T::ONE,
+        }
+    }
+}
+
+/// What is asked for.
+pub struct Wanted<'a, T> {
+    pub(crate) losses: Losses<'a, T>,
+    pub(crate) gradient: Option<Gradient<'a, T>>,
+}
+
+/// What becomes of the losses.
+pub enum Losses<'a, T> {
+    /// Nobody asked.
+    Unwanted,
+    /// They are added up.
+    Total,
+    /// They are written, one for each row, and added up.
+    Each(&'a mut [T]),
+}
+
+/// One of the two sides of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Party {
+    Student,
+    Teacher,
+}
+
+/// A gradient by the numbers of one side.
+pub struct Gradient<'a, T> {
+    pub(crate) of: Party,
+    /// For all or for each row.
+    pub(crate) upstream: Upstream<'a, T>,
+    /// In the layout of that side.
+    pub(crate) out: RowsMut<'a, T>,
+}
+
+/// A row's part of a gradient.
+pub(super) struct RowGradient<'a, T> {
+    pub(super) of: Party,
+    pub(super) upstream: T,
+    pub(super) out: &'a mut [T],
+}
+
+impl<'a, T: Float> Gradient<'a, T> {
+    /// Takes the part of the next row off, which has this number.
+    pub(super) fn take_row(&mut self, row: usize) -> Option<RowGradient<'a, T>> {
+        let [out, padding] = self.out.take_row()?;
+        padding.fill(T::ZERO);
+        let upstream = match self.upstream {
+            Upstream::Uniform(factor) => factor,
+            Upstream::PerRow(factors) | Upstream::PerElement(factors) => *factors.get(row)?,
+        };
+        Some(RowGradient { of: self.of, upstream, out })
+    }
+}
+
+/// Sums over the rows that are not masked out.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome<T> {
+    /// Of the weighted losses.
+    pub(crate) loss: T,
+    /// Of the weights.
+    pub(crate) weight: T,
+    /// Whether there are no such rows.
+    pub(crate) is_empty: bool,
+}

@@ -1,0 +1,207 @@
+//! What is done once a row: its weight, its reads, its loss, its place in the gradient.
+
+use super::divergences::{Asked, weighs};
+use super::known::{Known, first_read};
+use super::parts::logits::{Aligned, Normalised};
+use super::parts::numbers::total;
+use super::parts::slope::Slope;
+use super::parts::teacher::TeacherRow;
+use super::passes::kept::{KeptPass, KeptRead};
+use super::passes::second::{Pass, SecondRead, TeacherSide, Terms};
+use super::problem::{Losses, Outcome, Party, Problem, RowGradient, Wanted};
+use crate::backend::Number;
+use crate::float::Float;
+use crate::lanes::scalar::Scalar;
+use crate::stream::compensated::Compensated;
+use crate::teacher::{Divergence, Teacher};
+
+/// Runs over all rows.
+pub(crate) fn distill<T: Number>(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T> {
+    let Wanted { losses, mut gradient } = wanted;
+    let (loss, places) = match losses {
+        Losses::Unwanted => (false, &mut [][..]),
+        Losses::Total => (true, &mut [][..]),
+        Losses::Each(places) => (true, places),
+    };
+    let mut places = places.iter_mut();
+    let mut sums = RowSums::new();
+    let mut students = problem.student;
+    let mut index = 0;
+    while let Some(student) = students.take_row() {
+        let slope = gradient.as_mut().and_then(|gradient| gradient.take_row(index));
+        let weight = problem.weight(index);
+        let value = match TeacherRow::new(problem.teacher, index) {
+            Some(teacher) if weight != T::ZERO => {
+                sums.add(weight, row(&problem, student, teacher, weight, loss, slope))
+            }
+            Some(_) | None => {
+                if let Some(RowGradient { out, .. }) = slope {
+                    out.fill(T::ZERO);
+                }
+                T::ZERO
+            }
+        };
+        if let Some(place) = places.next() {
+            *place = value;
+        }
+        index += 1;
+    }
+    sums.totals()
+}
+
+/// The loss of one row, 0 if nobody asked, and its gradient.
+fn row<T: Number>(
+    problem: &Problem<'_, T>,
+    student: &[T],
+    teacher: TeacherRow<'_, T>,
+    weight: T,
+    loss: bool,
+    gradient: Option<RowGradient<'_, T>>,
+) -> T {
+    let Some(RowGradient { of, upstream, out }) = gradient else {
+        let known = first_read::<T, true>(problem, student, teacher, &mut []);
+        if !known.is_valid {
+            return T::NAN;
+        }
+        return known.value.unwrap_or_else(|| {
+            let pass = known.pass(problem, Party::Student);
+            known.divergence(problem, &read(problem, student, teacher, &known, pass, &mut []))
+        });
+    };
+    // A gradient needs the masses alone; a loss beside it comes from the second read.
+    let known = first_read::<T, false>(problem, student, teacher, out);
+    if !known.is_valid {
+        out.fill(T::NAN);
+        return T::NAN;
+    }
+    let slope = known.slope(problem, of, upstream * weight);
+    let mut pass = known.pass(problem, of);
+    match slope {
+        // It is centred by sums over the row, which come first.
+        (Slope::Weight { .. }, factor)
+            if weighs(problem.divergence, of) && is_softmax(problem, of) =>
+        {
+            pass.plain |= matches!(problem.divergence, Divergence::JensenShannon { .. });
+            let terms = read(problem, student, teacher, &known, pass, out);
+            let value = known.divergence(problem, &terms);
+            let center = match problem.divergence {
+                Divergence::Forward | Divergence::Reverse => value,
+                Divergence::JensenShannon { .. } => total(terms.plain),
+            };
+            (pass.asked.terms, pass.plain) = (false, false);
+            pass.asked.gradient = Some((Slope::Weight { center }, factor));
+            read(problem, student, teacher, &known, pass, out);
+            if loss { value } else { T::ZERO }
+        }
+        slope => {
+            (pass.asked.terms, pass.plain) = (loss, loss && pass.plain);
+            pass.asked.gradient = Some(slope);
+            let terms = read(problem, student, teacher, &known, pass, out);
+            if loss { known.divergence(problem, &terms) } else { T::ZERO }
+        }
+    }
+}
+
+/// Reads the row again. Of kept masses the gradient's place has them before it has the gradient.
+fn read<T: Number>(
+    problem: &Problem<'_, T>,
+    student: &[T],
+    teacher: TeacherRow<'_, T>,
+    known: &Known<T>,
+    pass: Pass<T>,
+    grad: &mut [T],
+) -> Terms<T> {
+    if known.kept
+        && let Some(pass) = KeptPass::new(&pass)
+        && let TeacherRow::Numbers(teacher) = teacher
+    {
+        return problem.backend.run(KeptRead { pass, student, teacher, grad });
+    }
+    let grad = if pass.asked.gradient.is_some() { grad } else { &mut [] };
+    problem.backend.run(SecondRead { pass, student, teacher, grad })
+}
+
+/// Whether the gradient of one side is by logits, which a softmax makes shares of.
+fn is_softmax<T>(problem: &Problem<'_, T>, of: Party) -> bool {
+    match of {
+        Party::Student => true,
+        Party::Teacher => matches!(problem.teacher, Teacher::Logits(_)),
+    }
+}
+
+impl<T: Float> Known<T> {
+    /// A read for the terms of the loss.
+    fn pass(&self, problem: &Problem<'_, T>, of: Party) -> Pass<T> {
+        let aligned = match self.teacher {
+            Some(teacher) => Aligned::new(self.student, teacher),
+            None => None,
+        };
+        let logarithms =
+            aligned.is_none() || matches!(problem.divergence, Divergence::JensenShannon { .. });
+        let teacher = match (self.teacher, problem.teacher) {
+            (Some(teacher), _) => TeacherSide::Logits(teacher.normalised(logarithms)),
+            (None, Teacher::Probs(_)) => TeacherSide::Probs,
+            (None, Teacher::Classes(_)) => TeacherSide::OneHot,
+            (None, Teacher::Logits(_) | Teacher::LogProbs(_)) => {
+                TeacherSide::Logits(Normalised::identity())
+            }
+        };
+        Pass {
+            student: self.student.normalised(logarithms),
+            teacher,
+            aligned,
+            all_usual: self.all_usual,
+            divergence: problem.divergence,
+            asked: Asked { terms: true, gradient: None, of },
+            plain: self.teacher.is_none(),
+        }
+    }
+
+    /// The formula of a gradient and its factor, not yet centred by sums over the row.
+    fn slope(&self, problem: &Problem<'_, T>, of: Party, factor: T) -> (Slope<T>, T) {
+        let softmax = is_softmax(problem, of);
+        let probs = of == Party::Teacher && matches!(problem.teacher, Teacher::Probs(_));
+        // The derivative of the weight itself.
+        let center = match problem.divergence {
+            Divergence::Forward | Divergence::Reverse => T::ZERO - T::ONE,
+            Divergence::JensenShannon { .. } => T::ZERO,
+        };
+        let slope = match (weighs(problem.divergence, of), of) {
+            (true, _) if probs => Slope::WeightProbs { center },
+            (true, _) => Slope::Weight { center },
+            (false, _) if probs => Slope::OtherProbs,
+            (false, Party::Teacher) if softmax => Slope::Other { mass: T::ONE },
+            (false, Party::Teacher) => Slope::Other { mass: T::ZERO },
+            (false, Party::Student) => Slope::Other { mass: self.teacher_mass },
+        };
+        (slope, if softmax { factor / problem.temperature } else { factor })
+    }
+}
+
+/// The losses and weights of rows, added in order.
+struct RowSums<T> {
+    loss: Compensated<T>,
+    weight: Compensated<T>,
+    is_empty: bool,
+}
+
+impl<T: Float> RowSums<T> {
+    fn new() -> Self {
+        let zero = Compensated::zero(Scalar::<T>::NEW);
+        RowSums { loss: zero, weight: zero, is_empty: true }
+    }
+
+    /// Returns the weighted loss.
+    fn add(&mut self, weight: T, value: T) -> T {
+        let loss = weight * value;
+        let single = |sum| Compensated { sum, lost: T::ZERO };
+        self.loss = self.loss.merge(Scalar::<T>::NEW, single(loss));
+        self.weight = self.weight.merge(Scalar::<T>::NEW, single(weight));
+        self.is_empty = false;
+        loss
+    }
+
+    fn totals(&self) -> Outcome<T> {
+        Outcome { loss: total(self.loss), weight: total(self.weight), is_empty: self.is_empty }
+    }
+}
