@@ -105,7 +105,14 @@ fn uses(file: &str, files: &[String]) -> Vec<String> {
     let tokens = tokens(&code);
     let module: Vec<String> = file.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
     let mut paths = Vec::new();
+    // For each open brace whether it is that of a module, whose parent is this file.
+    let mut open = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
+        match token.as_str() {
+            "{" => open.push(tokens[at.saturating_sub(3)..at].iter().any(|token| token == "mod")),
+            "}" => drop(open.pop()),
+            _ => {}
+        }
         let follows = tokens.get(at + 1..at + 3).is_some_and(|signs| signs == [":", ":"]);
         let begins = at == 0 || tokens[at - 1] != ":";
         if !(follows && begins) {
@@ -115,7 +122,7 @@ fn uses(file: &str, files: &[String]) -> Vec<String> {
             "crate" => {
                 unfold(&tokens, at + 3, &[], &mut paths);
             }
-            "super" => {
+            "super" if !open.contains(&true) => {
                 unfold(&tokens, at + 3, &module[..module.len() - 1], &mut paths);
             }
             _ => {}

@@ -1,7 +1,6 @@
 //! The opt-in check of what a caller says its numbers are.
 
-use super::Single;
-use crate::compiled::pairs::Pairs;
+use crate::compiled::pairs::{Pairs, Single};
 use crate::element::Element;
 use crate::error::{Error, Side};
 use crate::forms::Target;

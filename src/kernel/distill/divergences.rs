@@ -8,34 +8,13 @@ pub(crate) mod mixture;
 pub(crate) mod reverse;
 mod weighted;
 
-use super::parts::logits::Side;
-use super::parts::slope::Slope;
+use super::parts::class::{Asked, Class};
 use super::problem::Party;
 use crate::float::Float;
 use crate::lanes::Arithmetic;
 use crate::teacher::Divergence;
 
 pub(crate) use weighted::terms;
-
-/// A class: both sides, `ln q − ln p`, and whether a side that weighs may be 0.
-#[derive(Clone, Copy)]
-pub(crate) struct Class<V> {
-    pub(crate) student: Side<V>,
-    pub(crate) teacher: Side<V>,
-    pub(crate) ln_ratio: V,
-    pub(crate) zeros: bool,
-}
-
-/// What is asked of a class.
-#[derive(Clone, Copy)]
-pub(crate) struct Asked<T> {
-    /// Whether its terms are.
-    pub(crate) terms: bool,
-    /// Formula and factor.
-    pub(crate) gradient: Option<(Slope<T>, T)>,
-    /// Whose gradient is meant.
-    pub(crate) of: Party,
-}
 
 /// The two terms of a class and its gradient; what was not asked for may be anything.
 #[inline(always)]

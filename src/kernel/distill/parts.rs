@@ -1,5 +1,6 @@
 //! What the reads of a row are made of.
 
+pub(crate) mod class;
 pub(crate) mod logits;
 pub(crate) mod numbers;
 pub(crate) mod slope;

@@ -1,7 +1,8 @@
 //! What is done once a row: its weight, its reads, its loss, its place in the gradient.
 
-use super::divergences::{Asked, weighs};
+use super::divergences::weighs;
 use super::known::{Known, first_read};
+use super::parts::class::Asked;
 use super::parts::logits::{Aligned, Normalised};
 use super::parts::numbers::total;
 use super::parts::slope::Slope;

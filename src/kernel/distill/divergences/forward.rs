@@ -1,7 +1,7 @@
 //! `Σ p·(ln p − ln q)`: the teacher weighs.
 
 use super::weighted::weighted;
-use super::{Asked, Class};
+use crate::kernel::distill::parts::class::{Asked, Class};
 use crate::lanes::Arithmetic;
 
 #[inline(always)]

@@ -1,9 +1,9 @@
 //! Each side against their mixture `m = beta·p + (1 − beta)·q`: Jensen and Shannon's divergence.
 
 use super::weighted::close_square;
-use super::{Asked, Class};
 use crate::float::Float;
 use crate::formula::or_nothing;
+use crate::kernel::distill::parts::class::{Asked, Class};
 use crate::kernel::distill::parts::logits::Side;
 use crate::kernel::distill::parts::slope::weighted_slope;
 use crate::kernel::distill::problem::Party;

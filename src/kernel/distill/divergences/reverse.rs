@@ -1,8 +1,8 @@
 //! `Σ q·(ln q − ln p)`: the student weighs.
 
 use super::weighted::weighted;
-use super::{Asked, Class};
 use crate::float::Float;
+use crate::kernel::distill::parts::class::{Asked, Class};
 use crate::lanes::Arithmetic;
 
 #[inline(always)]

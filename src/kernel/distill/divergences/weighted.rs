@@ -4,8 +4,8 @@
 //! that are never negative and do not cancel, however close the two distributions are. For larger `d`
 //! the parts of `φ` are at hand, `w·e^d = o`.
 
-use super::Asked;
 use crate::float::Float;
+use crate::kernel::distill::parts::class::Asked;
 use crate::kernel::distill::parts::logits::Side;
 use crate::kernel::distill::parts::slope::slope;
 use crate::lanes::Arithmetic;

@@ -26,7 +26,7 @@ use crate::stream::order::{GROUP, tile_length};
 const TILES: usize = 8;
 
 /// The slice that goes with the logits.
-pub(in crate::kernel::distill) trait Companion<T: Float>: Copy {
+pub(crate) trait Companion<T: Float>: Copy {
     /// A number without mass.
     const FILL: T;
 
@@ -96,7 +96,7 @@ impl<T: Float> Companion<T> for Logits<T> {
 
 /// Probabilities `t`, which weigh `ln t − exponent`.
 #[derive(Clone, Copy)]
-pub(in crate::kernel::distill) struct Probs;
+pub(crate) struct Probs;
 
 impl<T: Float> Companion<T> for Probs {
     const FILL: T = T::ZERO;
@@ -128,7 +128,7 @@ impl<T: Float> Companion<T> for Probs {
 
 /// Nothing: the logits alone.
 #[derive(Clone, Copy)]
-pub(in crate::kernel::distill) struct Nothing;
+pub(crate) struct Nothing;
 
 impl<T: Float> Companion<T> for Nothing {
     const FILL: T = T::ZERO;
@@ -158,14 +158,14 @@ impl<T: Float> Companion<T> for Nothing {
 }
 
 /// A row's sums, relative to the references.
-pub(in crate::kernel::distill) struct Statistics<T, C> {
-    pub(in crate::kernel::distill) logits: Logits<T>,
-    pub(in crate::kernel::distill) companion: C,
-    pub(in crate::kernel::distill) mass: Compensated<T>,
-    pub(in crate::kernel::distill) companion_mass: Compensated<T>,
-    pub(in crate::kernel::distill) weighted: Compensated<T>,
+pub(crate) struct Statistics<T, C> {
+    pub(crate) logits: Logits<T>,
+    pub(crate) companion: C,
+    pub(crate) mass: Compensated<T>,
+    pub(crate) companion_mass: Compensated<T>,
+    pub(crate) weighted: Compensated<T>,
     /// Whether all numbers are known to be usual.
-    pub(in crate::kernel::distill) usual: bool,
+    pub(crate) usual: bool,
 }
 
 /// One sum for each virtual lane: of the logits' masses, the companion's, the weighted
@@ -174,13 +174,13 @@ type Sums<L> = [<L as Lanes>::Bank<Compensated<<L as Arithmetic>::Vec>>; 3];
 
 /// A read of a row of logits and its companion, which is as long or, for [`Nothing`], the logits.
 /// Without `WEIGH` the weighted differences are left out.
-pub(in crate::kernel::distill) struct FirstRead<'a, T, C, const WEIGH: bool> {
-    pub(in crate::kernel::distill) logits: Logits<T>,
-    pub(in crate::kernel::distill) companion: C,
-    pub(in crate::kernel::distill) x: &'a [T],
-    pub(in crate::kernel::distill) t: &'a [T],
+pub(crate) struct FirstRead<'a, T, C, const WEIGH: bool> {
+    pub(crate) logits: Logits<T>,
+    pub(crate) companion: C,
+    pub(crate) x: &'a [T],
+    pub(crate) t: &'a [T],
     /// Where the logits' masses are left; or empty, as always with `WEIGH`.
-    pub(in crate::kernel::distill) masses: &'a mut [T],
+    pub(crate) masses: &'a mut [T],
 }
 
 impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T, C, WEIGH> {

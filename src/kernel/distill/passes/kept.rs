@@ -16,17 +16,17 @@ use crate::stream::order::{GROUP, tile_length};
 use crate::teacher::Divergence;
 
 /// A pass over such rows.
-pub(in crate::kernel::distill) struct KeptRead<'a, T> {
-    pub(in crate::kernel::distill) pass: KeptPass<T>,
-    pub(in crate::kernel::distill) student: &'a [T],
-    pub(in crate::kernel::distill) teacher: &'a [T],
+pub(crate) struct KeptRead<'a, T> {
+    pub(crate) pass: KeptPass<T>,
+    pub(crate) student: &'a [T],
+    pub(crate) teacher: &'a [T],
     /// The masses, and then the gradient if it is asked for.
-    pub(in crate::kernel::distill) grad: &'a mut [T],
+    pub(crate) grad: &'a mut [T],
 }
 
 /// What it does.
 #[derive(Clone, Copy)]
-pub(in crate::kernel::distill) struct KeptPass<T> {
+pub(crate) struct KeptPass<T> {
     weights: Normalised<T>,
     others: Normalised<T>,
     aligned: Aligned<T>,
@@ -55,7 +55,7 @@ impl<T: Float> Kernel<T> for KeptRead<'_, T> {
 
 impl<T: Float> KeptPass<T> {
     /// What is to be done, if it is about two rows of logits with close references.
-    pub(in crate::kernel::distill) fn new(pass: &Pass<T>) -> Option<Self> {
+    pub(crate) fn new(pass: &Pass<T>) -> Option<Self> {
         let (TeacherSide::Logits(teacher), Some(aligned)) = (pass.teacher, pass.aligned) else {
             return None;
         };

@@ -1,7 +1,8 @@
 //! The read of a row once its masses are known: the terms of its loss, and its gradient.
 
 use crate::float::Float;
-use crate::kernel::distill::divergences::{Asked, Class, of_class};
+use crate::kernel::distill::divergences::of_class;
+use crate::kernel::distill::parts::class::{Asked, Class};
 use crate::kernel::distill::parts::logits::{Aligned, Normalised, Side};
 use crate::kernel::distill::parts::teacher::{Room, TeacherRow};
 use crate::kernel::distill::parts::totals::totals;
@@ -14,7 +15,7 @@ use crate::teacher::Divergence;
 
 /// What the teacher's numbers are.
 #[derive(Clone, Copy)]
-pub(in crate::kernel::distill) enum TeacherSide<T> {
+pub(crate) enum TeacherSide<T> {
     /// Logits or log-probabilities.
     Logits(Normalised<T>),
     Probs,
@@ -24,33 +25,33 @@ pub(in crate::kernel::distill) enum TeacherSide<T> {
 
 /// What a pass over a row does.
 #[derive(Clone, Copy)]
-pub(in crate::kernel::distill) struct Pass<T> {
-    pub(in crate::kernel::distill) student: Normalised<T>,
-    pub(in crate::kernel::distill) teacher: TeacherSide<T>,
-    pub(in crate::kernel::distill) aligned: Option<Aligned<T>>,
+pub(crate) struct Pass<T> {
+    pub(crate) student: Normalised<T>,
+    pub(crate) teacher: TeacherSide<T>,
+    pub(crate) aligned: Option<Aligned<T>>,
     /// Whether all numbers of the row are known to be usual.
-    pub(in crate::kernel::distill) all_usual: bool,
-    pub(in crate::kernel::distill) divergence: Divergence<T>,
-    pub(in crate::kernel::distill) asked: Asked<T>,
+    pub(crate) all_usual: bool,
+    pub(crate) divergence: Divergence<T>,
+    pub(crate) asked: Asked<T>,
     /// Whether the second sum of [`Terms`] is needed too.
-    pub(in crate::kernel::distill) plain: bool,
+    pub(crate) plain: bool,
 }
 
 /// Sums over a row.
-pub(in crate::kernel::distill) struct Terms<T> {
+pub(crate) struct Terms<T> {
     /// `Σ w·φ(ln o − ln w)`, of a side `w` that weighs and the other; of a mixture the divergence.
-    pub(in crate::kernel::distill) convex: Compensated<T>,
+    pub(crate) convex: Compensated<T>,
     /// `Σ w·(ln w − ln o)`; of a mixture the part of it that the gradient is centred by.
-    pub(in crate::kernel::distill) plain: Compensated<T>,
+    pub(crate) plain: Compensated<T>,
 }
 
 /// A pass over a row.
-pub(in crate::kernel::distill) struct SecondRead<'a, T> {
-    pub(in crate::kernel::distill) pass: Pass<T>,
-    pub(in crate::kernel::distill) student: &'a [T],
-    pub(in crate::kernel::distill) teacher: TeacherRow<'a, T>,
+pub(crate) struct SecondRead<'a, T> {
+    pub(crate) pass: Pass<T>,
+    pub(crate) student: &'a [T],
+    pub(crate) teacher: TeacherRow<'a, T>,
     /// Empty or as long.
-    pub(in crate::kernel::distill) grad: &'a mut [T],
+    pub(crate) grad: &'a mut [T],
 }
 
 impl<T: Float> Kernel<T> for SecondRead<'_, T> {
