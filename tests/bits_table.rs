@@ -15,7 +15,8 @@ mod table;
 
 use core::fmt::Write;
 
-use cases::{Case, Number, Space, for_each_number};
+use cases::number::{Number, for_each_number};
+use cases::{Case, Space};
 use kldiv::Isa;
 use table::TABLE;
 

@@ -13,7 +13,7 @@
 //! Inputs are put together from random bits: no rounding, and so no difference between machines, takes part in it.
 
 #[path = "../support/number.rs"]
-mod number;
+pub(crate) mod number;
 #[path = "../support/random.rs"]
 mod random;
 
@@ -23,7 +23,7 @@ use kldiv::{
     DistillLoss, Divergence, Error, Input, Isa, KlDiv, Reduction, Rows, Target, Teacher, Upstream,
     log_softmax, softmax,
 };
-pub(crate) use number::{Number, for_each_number};
+use number::Number;
 use random::Random;
 
 /// The longest slice.
