@@ -25,7 +25,7 @@ use criterion::Criterion;
 use kldiv::{
     DistillLoss, Divergence, Element, Input, Isa, KlDiv, Rows, Target, Teacher, Upstream, reference,
 };
-use support::{Data, Number, Work, yardstick};
+use support::{Data, Number, Work, for_each_number, yardstick};
 
 /// Classes: a small problem, and the vocabularies of two language models.
 const CLASSES: [usize; 3] = [1_000, 32_000, 128_256];
@@ -43,8 +43,7 @@ fn main() {
         }
         ratios(Isa::best(), ROWS, CLASSES[2]);
     }
-    both::<f32>(&mut criterion);
-    both::<f64>(&mut criterion);
+    for_each_number!(T => both::<T>(&mut criterion));
     criterion.final_summary();
 }
 

@@ -17,12 +17,11 @@ mod support;
 
 use criterion::Criterion;
 use kldiv::Upstream;
-use support::{Form, Kernel, LENGTHS, Number, exact};
+use support::{Form, Kernel, LENGTHS, Number, exact, for_each_number};
 
 fn main() {
     let mut criterion = support::criterion();
-    gradients::<f32>(&mut criterion);
-    gradients::<f64>(&mut criterion);
+    for_each_number!(T => gradients::<T>(&mut criterion));
     criterion.final_summary();
 }
 

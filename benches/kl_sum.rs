@@ -18,14 +18,13 @@ mod support;
 use criterion::Criterion;
 use kldiv::{Input, Target, reference};
 use support::exact::{self, Exact};
-use support::{Form, Kernel, LENGTHS, Number, yardstick};
+use support::{Form, Kernel, LENGTHS, Number, for_each_number, yardstick};
 
 const ROW: usize = 10;
 
 fn main() {
     let mut criterion = support::criterion();
-    sums::<f32>(&mut criterion);
-    sums::<f64>(&mut criterion);
+    for_each_number!(T => sums::<T>(&mut criterion));
     criterion.final_summary();
 }
 

@@ -19,12 +19,11 @@ mod support;
 use criterion::Criterion;
 use kldiv::{Upstream, reference};
 use support::exact::{self, Exact};
-use support::{CACHED, Form, Kernel, Number};
+use support::{CACHED, Form, Kernel, Number, for_each_number};
 
 fn main() {
     let mut criterion = support::criterion();
-    functions::<f32>(&mut criterion);
-    functions::<f64>(&mut criterion);
+    for_each_number!(T => functions::<T>(&mut criterion));
     criterion.final_summary();
 }
 

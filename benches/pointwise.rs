@@ -17,12 +17,11 @@ mod support;
 
 use criterion::Criterion;
 use support::exact::{self, Exact};
-use support::{Form, Kernel, LENGTHS, Number, yardstick};
+use support::{Form, Kernel, LENGTHS, Number, for_each_number, yardstick};
 
 fn main() {
     let mut criterion = support::criterion();
-    terms::<f32>(&mut criterion);
-    terms::<f64>(&mut criterion);
+    for_each_number!(T => terms::<T>(&mut criterion));
     criterion.final_summary();
 }
 

@@ -19,14 +19,13 @@ use core::cell::LazyCell;
 use criterion::Criterion;
 use kldiv::{Error, Isa, Rows, log_softmax, softmax};
 use support::exact::{self, Exact};
-use support::{CACHED, Data, Number, Work};
+use support::{CACHED, Data, Number, Work, for_each_number};
 
 const ROW: usize = 10;
 
 fn main() {
     let mut criterion = support::criterion();
-    both::<f32>(&mut criterion);
-    both::<f64>(&mut criterion);
+    for_each_number!(T => both::<T>(&mut criterion));
     criterion.final_summary();
 }
 

@@ -8,7 +8,7 @@ mod support;
 use core::fmt;
 
 use kldiv::{Input, Isa, KlDiv, Target, Upstream, accuracy, reference};
-use support::{ALL_FORMS, Forms, Random, Real, ulp_error};
+use support::{ALL_FORMS, Forms, Number, Random, ulp_error};
 
 /// Inputs that go to the library in one call.
 const BATCH: usize = 1 << 14;
@@ -21,7 +21,7 @@ struct Worst<R> {
     count: u64,
 }
 
-impl<R: Real> Worst<R> {
+impl<R: Number> Worst<R> {
     fn new() -> Self {
         Worst { error: 0.0, at: R::of(0.0), count: 0 }
     }
@@ -52,7 +52,7 @@ impl<R: Real> Worst<R> {
 }
 
 /// The library's `ln`: `1·(ln 1 − ln q)` is `−ln q` to the bit.
-fn ln_of<R: Real>(isa: Isa, values: &[R]) -> Vec<R> {
+fn ln_of<R: Number>(isa: Isa, values: &[R]) -> Vec<R> {
     let ones = vec![R::of(1.0); values.len()];
     let mut out = ones.clone();
     let kl = KlDiv::new(Input::Probs(values), Target::Probs(&ones)).expect("equal lengths");
@@ -62,7 +62,7 @@ fn ln_of<R: Real>(isa: Isa, values: &[R]) -> Vec<R> {
 }
 
 /// The library's `exp`: the gradient `−eᵗ` times an upstream of −1.
-fn exp_of<R: Real>(isa: Isa, values: &[R]) -> Vec<R> {
+fn exp_of<R: Number>(isa: Isa, values: &[R]) -> Vec<R> {
     let mut out = vec![R::of(0.0); values.len()];
     let kl = KlDiv::new(Input::LogProbs(values), Target::LogProbs(values)).expect("equal lengths");
     let kl = kl.on(isa).expect("an available instruction set");
@@ -72,7 +72,7 @@ fn exp_of<R: Real>(isa: Isa, values: &[R]) -> Vec<R> {
 
 /// The library's `exp` as a factor, of those values whose difference from an input one lower is 1: their term is
 /// `eᵗ·1`.
-fn factors_of<R: Real>(isa: Isa, values: &[R]) -> Vec<(R, R)> {
+fn factors_of<R: Number>(isa: Isa, values: &[R]) -> Vec<(R, R)> {
     let lower = |t: R| R::of(t.to_f64() - 1.0);
     let apart_by_one = |&t: &R| R::of(t.to_f64() - lower(t).to_f64()).to_f64() == 1.0;
     let targets: Vec<R> = values.iter().copied().filter(apart_by_one).collect();
@@ -338,7 +338,7 @@ mod double {
 
 /// What a term may be off by, in `u`, of `p·size`. Where p or the product is subnormal its rounding is absolute: half
 /// of the smallest number for the product, `EXP_SUBNORMAL_MAX_ULP` of it times `size` for a computed p.
-fn term_error<R: Real>(forms: Forms, x: R, t: R, term: R) -> f64 {
+fn term_error<R: Number>(forms: Forms, x: R, t: R, term: R) -> f64 {
     let (p, size) = forms.size(x, t);
     let mut exact = [0.0];
     reference::pointwise(forms.input(&[x]), forms.target(&[t]), &mut exact);
@@ -382,7 +382,7 @@ fn adversaries(random: &mut Random) -> (f64, f64) {
     }
 }
 
-fn hold_terms<R: Real>(count: usize) {
+fn hold_terms<R: Number>(count: usize) {
     for forms in ALL_FORMS {
         let mut worst = Worst::new();
         let mut random = Random::new(7);
@@ -460,7 +460,7 @@ fn sums_of_two_to_the_26_terms() {
 }
 
 /// Sums whose terms cancel: the bound relative to the scale is what holds.
-fn hold_cancelling<R: Real>() {
+fn hold_cancelling<R: Number>() {
     for forms in ALL_FORMS {
         for seed in 0..200 {
             let n = 1 + (seed as usize * 37) % 3000;

@@ -3,11 +3,14 @@
 mod support;
 
 use kldiv::{Isa, KlDiv, Rows, Upstream, log_softmax_on, softmax_on};
-use support::{ALL_FORMS, Forms, Real, assert_same, cycled, isas, raw, same, specials, wide};
+use support::{
+    ALL_FORMS, Answer, Forms, Number, assert_same, cycled, for_each_number, isas, raw, same,
+    specials, wide,
+};
 
 /// Where terms meet in one lane again: `L` of the documented order of summation.
-const fn virtual_lanes<R>() -> usize {
-    128 / size_of::<R>()
+const fn virtual_lanes<R: Number>() -> usize {
+    8 * 128 / R::Computed::BITS as usize
 }
 
 /// After so many terms a sum starts a new chunk.
@@ -20,7 +23,7 @@ struct Shifted<R> {
     length: usize,
 }
 
-impl<R: Real> Shifted<R> {
+impl<R: Number> Shifted<R> {
     fn new(values: &[R], shift: usize) -> Self {
         let mut buffer = vec![R::of(0.0); values.len() + 64 / size_of::<R>() + shift];
         let start = buffer.as_ptr().align_offset(64) + shift;
@@ -38,9 +41,6 @@ impl<R: Real> Shifted<R> {
     }
 }
 
-/// What was asked for, and what came out.
-type Answer<R> = (String, Vec<R>);
-
 /// Row counts that divide `n`: one row, the fewest that are more, and rows of one element.
 fn row_counts(n: usize) -> Vec<usize> {
     let mut counts = vec![1];
@@ -52,7 +52,7 @@ fn row_counts(n: usize) -> Vec<usize> {
 }
 
 /// Everything a pair can be asked for. Results are written `shift` elements after an aligned address.
-fn everything<R: Real>(kl: KlDiv<'_, R>, factors: &[R], shift: usize) -> Vec<Answer<R>> {
+fn everything<R: Number>(kl: KlDiv<'_, R>, factors: &[R], shift: usize) -> Vec<Answer> {
     let n = kl.len();
     let written = |n: usize, write: &dyn Fn(&mut [R])| {
         let mut out = Shifted::new(&vec![R::of(f64::NAN); n], shift);
@@ -60,19 +60,19 @@ fn everything<R: Real>(kl: KlDiv<'_, R>, factors: &[R], shift: usize) -> Vec<Ans
         out.values().to_vec()
     };
     let mut answers = vec![
-        ("sum".to_owned(), vec![kl.sum()]),
-        ("entropy".to_owned(), vec![kl.entropy()]),
-        ("cross_entropy".to_owned(), vec![kl.cross_entropy()]),
-        ("pointwise".to_owned(), written(n, &|out| kl.pointwise(out).expect("n elements"))),
+        Answer::new("sum", &[kl.sum()]),
+        Answer::new("entropy", &[kl.entropy()]),
+        Answer::new("cross_entropy", &[kl.cross_entropy()]),
+        Answer::new("pointwise", &written(n, &|out| kl.pointwise(out).expect("n elements"))),
     ];
     let mut upstreams = vec![
         ("uniform".to_owned(), Upstream::Uniform(R::of(-0.37))),
         ("per element".to_owned(), Upstream::PerElement(&factors[..n])),
     ];
     for rows in row_counts(n) {
-        answers.push((
+        answers.push(Answer::new(
             format!("row_sums in {rows} rows"),
-            written(rows, &|out| kl.row_sums(out).expect("equal rows")),
+            &written(rows, &|out| kl.row_sums(out).expect("equal rows")),
         ));
         upstreams.push((format!("{rows} rows"), Upstream::PerRow(&factors[..rows])));
     }
@@ -81,15 +81,15 @@ fn everything<R: Real>(kl: KlDiv<'_, R>, factors: &[R], shift: usize) -> Vec<Ans
             written(n, &|grad| kl.grad_input(upstream, grad).expect("lengths that agree"));
         let by_target =
             written(n, &|grad| kl.grad_target(upstream, grad).expect("lengths that agree"));
-        answers.push((format!("grad_input, {what}"), by_input));
-        answers.push((format!("grad_target, {what}"), by_target));
+        answers.push(Answer::new(format!("grad_input, {what}"), &by_input));
+        answers.push(Answer::new(format!("grad_target, {what}"), &by_target));
     }
     answers
 }
 
 /// Holds every instruction set, at these shifts, to what scalar code makes of aligned slices.
-fn compare<R: Real>(
-    what: &str,
+fn compare<R: Number>(
+    what: Data,
     forms: Forms,
     [input, target, factors]: [&[R]; 3],
     shifts: &[usize],
@@ -103,19 +103,42 @@ fn compare<R: Real>(
             let factors = Shifted::new(factors, 3 - shift);
             let kl = forms.kl(input.values(), target.values(), isa);
             let got = everything(kl, factors.values(), shift);
-            assert_same(&(what, isa, forms, input.length, shift), &got, &expected);
+            assert_same(&(R::NAME, what, isa, forms, input.length, shift), &got, &expected);
+        }
+    }
+}
+
+/// What the numbers are like.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Data {
+    Ordinary,
+    WithZeros,
+    WithSpecials,
+    Cancelling,
+    AnyBits,
+}
+
+impl Data {
+    /// `[input, target, factors]`.
+    fn make<R: Number>(self, forms: Forms, n: usize) -> [Vec<R>; 3] {
+        match self {
+            Data::Ordinary => ordinary(forms, n),
+            Data::WithZeros => with_zeros(forms, n),
+            Data::WithSpecials => with_specials(forms, n),
+            Data::Cancelling => cancelling(forms, n),
+            Data::AnyBits => [wide(1, n), wide(2, n), wide(3, n.max(1))],
         }
     }
 }
 
 /// A distribution, as a softmax of spread logits makes one.
-fn ordinary<R: Real>(forms: Forms, n: usize) -> [Vec<R>; 3] {
+fn ordinary<R: Number>(forms: Forms, n: usize) -> [Vec<R>; 3] {
     let (input, target) = forms.ordinary(n);
     [input, target, raw(3, n.max(1), 2.0)]
 }
 
 /// The same with numbers that call for the careful path: zeros, infinities, subnormals.
-fn with_specials<R: Real>(forms: Forms, n: usize) -> [Vec<R>; 3] {
+fn with_specials<R: Number>(forms: Forms, n: usize) -> [Vec<R>; 3] {
     let [mut input, mut target, mut factors] = ordinary(forms, n);
     let specials = specials::<R>();
     for (i, &special) in cycled(&specials, n / 5).iter().enumerate() {
@@ -132,7 +155,7 @@ fn with_specials<R: Real>(forms: Forms, n: usize) -> [Vec<R>; 3] {
 }
 
 /// As many zeros, but no term that is infinite or NaN: sums stay finite.
-fn with_zeros<R: Real>(forms: Forms, n: usize) -> [Vec<R>; 3] {
+fn with_zeros<R: Number>(forms: Forms, n: usize) -> [Vec<R>; 3] {
     let [mut input, mut target, factors] = ordinary(forms, n);
     for i in (1..n).step_by(3) {
         input[i] = R::of(if forms.log_input { f64::NEG_INFINITY } else { 0.0 });
@@ -146,7 +169,7 @@ fn with_zeros<R: Real>(forms: Forms, n: usize) -> [Vec<R>; 3] {
 }
 
 /// Terms of both signs, whose sum is small beside them: what a long sum loses to rounding shows.
-fn cancelling<R: Real>(forms: Forms, n: usize) -> [Vec<R>; 3] {
+fn cancelling<R: Number>(forms: Forms, n: usize) -> [Vec<R>; 3] {
     let [mut input, target, factors] = with_zeros::<R>(forms, n);
     for (i, x) in input.iter_mut().enumerate().filter(|(i, _)| i % 3 != 1) {
         // Alternately on either side of the target.
@@ -158,25 +181,14 @@ fn cancelling<R: Real>(forms: Forms, n: usize) -> [Vec<R>; 3] {
     [input, target, factors]
 }
 
-fn any_bits<R: Real>(_: Forms, n: usize) -> [Vec<R>; 3] {
-    [wide(1, n), wide(2, n), wide(3, n.max(1))]
-}
-
-fn compare_lengths<R: Real>(lengths: impl Iterator<Item = usize> + Clone) {
+fn compare_lengths<R: Number>(lengths: impl Iterator<Item = usize> + Clone) {
     for forms in ALL_FORMS {
-        type Make<R> = fn(Forms, usize) -> [Vec<R>; 3];
-        let kinds: [(&str, Make<R>); 4] = [
-            ("ordinary", ordinary),
-            ("with zeros", with_zeros),
-            ("with specials", with_specials),
-            ("any bits", any_bits),
-        ];
-        for (what, make) in kinds {
+        for data in [Data::Ordinary, Data::WithZeros, Data::WithSpecials, Data::AnyBits] {
             for n in lengths.clone() {
-                let [input, target, factors] = make(forms, n);
+                let [input, target, factors] = data.make::<R>(forms, n);
                 // Ordinary numbers at every shift, others at one.
-                let shifts = if what == "ordinary" { &[0, 1, 2, 3][..] } else { &[n % 4] };
-                compare(what, forms, [&input, &target, &factors], shifts);
+                let shifts = if data == Data::Ordinary { &[0, 1, 2, 3][..] } else { &[n % 4] };
+                compare(data, forms, [&input, &target, &factors], shifts);
             }
         }
     }
@@ -192,29 +204,28 @@ fn every_short_length_f64() {
     compare_lengths::<f64>(0..=4 * virtual_lanes::<f64>() + 1);
 }
 
-fn compare_chunks<R: Real>() {
+fn compare_chunks<R: Number>() {
     for forms in ALL_FORMS {
         for n in [CHUNK - 1, CHUNK, CHUNK + 1, CHUNK + 4 * virtual_lanes::<R>(), 2 * CHUNK + 7] {
-            let [input, target, factors] = cancelling::<R>(forms, n);
-            compare("cancelling", forms, [&input, &target, &factors], &[n % 4]);
+            let [input, target, factors] = Data::Cancelling.make::<R>(forms, n);
+            compare(Data::Cancelling, forms, [&input, &target, &factors], &[n % 4]);
         }
     }
 }
 
 #[test]
 fn lengths_around_a_chunk() {
-    compare_chunks::<f32>();
-    compare_chunks::<f64>();
+    for_each_number!(R => compare_chunks::<R>());
 }
 
-fn compare_long_sums<R: Real>() {
+fn compare_long_sums<R: Number>() {
     for forms in ALL_FORMS {
         for n in [4 * CHUNK, 9 * CHUNK + 37] {
             let [input, target, _] = cancelling::<R>(forms, n);
-            let sum = |isa| [("sum".to_owned(), vec![forms.kl(&input, &target, isa).sum()])];
+            let sum = |isa| [Answer::new("sum", &[forms.kl(&input, &target, isa).sum()])];
             let expected = sum(Isa::Scalar);
             for isa in isas() {
-                assert_same(&(isa, forms, n), &sum(isa), &expected);
+                assert_same(&(R::NAME, isa, forms, n), &sum(isa), &expected);
             }
         }
     }
@@ -223,12 +234,11 @@ fn compare_long_sums<R: Real>() {
 /// Results of several chunks, merged in their order.
 #[test]
 fn sums_of_many_chunks() {
-    compare_long_sums::<f32>();
-    compare_long_sums::<f64>();
+    for_each_number!(R => compare_long_sums::<R>());
 }
 
 /// Each pair of special numbers alone among ordinary ones: in every lane, in whole groups and in the tail.
-fn compare_special_grid<R: Real>() {
+fn compare_special_grid<R: Number>() {
     let specials = specials::<R>();
     let n = 4 * virtual_lanes::<R>() + 3;
     for forms in ALL_FORMS {
@@ -241,7 +251,7 @@ fn compare_special_grid<R: Real>() {
             let expected = everything(forms.kl(&input, &target, Isa::Scalar), &factors, 0);
             for isa in isas() {
                 let got = everything(forms.kl(&input, &target, isa), &factors, 0);
-                assert_same(&(x, t, at, isa, forms), &got, &expected);
+                assert_same(&(R::NAME, x, t, at, isa, forms), &got, &expected);
             }
         }
     }
@@ -249,12 +259,11 @@ fn compare_special_grid<R: Real>() {
 
 #[test]
 fn special_numbers_among_ordinary_ones() {
-    compare_special_grid::<f32>();
-    compare_special_grid::<f64>();
+    for_each_number!(R => compare_special_grid::<R>());
 }
 
 /// A row's sum is the sum of the row taken by itself, wherever it lies in the matrix.
-fn compare_rows<R: Real>() {
+fn compare_rows<R: Number>() {
     let long = [(1, 1000), (3, 333), (7, 129), (2, CHUNK + 5)];
     // Some fit a register, some the virtual lanes; four at a time, and some left.
     let short = (1..=40).map(|classes| (11, classes));
@@ -280,23 +289,22 @@ fn compare_rows<R: Real>() {
 
 #[test]
 fn a_row_is_summed_as_if_it_were_alone() {
-    compare_rows::<f32>();
-    compare_rows::<f64>();
+    for_each_number!(R => compare_rows::<R>());
 }
 
 /// `log_softmax` and `softmax` of rows.
-fn shares<R: Real>(isa: Isa, logits: &[R], classes: usize) -> [Answer<R>; 2] {
+fn shares<R: Number>(isa: Isa, logits: &[R], classes: usize) -> [Answer; 2] {
     let rows = Rows::new(logits, classes).expect("whole rows");
     let mut logarithms = vec![R::of(0.0); logits.len()];
     let mut shares = logarithms.clone();
     log_softmax_on(isa, rows, &mut logarithms).expect("equal lengths");
     softmax_on(isa, rows, &mut shares).expect("equal lengths");
-    [("log_softmax".to_owned(), logarithms), ("softmax".to_owned(), shares)]
+    [Answer::new("log_softmax", &logarithms), Answer::new("softmax", &shares)]
 }
 
 /// Rows of every length that has code of its own, beside others and alone, and followed by classes
 /// that are impossible, which makes them long.
-fn compare_softmax_rows<R: Real>() {
+fn compare_softmax_rows<R: Number>() {
     const ROWS: usize = 9;
     let specials = specials::<R>();
     for classes in 1..=40 {
@@ -305,18 +313,19 @@ fn compare_softmax_rows<R: Real>() {
             logits[(2 + 3 * (i % 3)) * classes + i / 3 % classes] = special;
             let together = shares(Isa::Scalar, &logits, classes);
             for isa in isas() {
-                assert_same(&(classes, i, isa), &shares(isa, &logits, classes), &together);
+                let context = (R::NAME, classes, i, isa);
+                assert_same(&context, &shares(isa, &logits, classes), &together);
             }
             for row in 0..ROWS {
                 let range = row * classes..(row + 1) * classes;
-                let here = together.clone().map(|(what, all)| (what, all[range.clone()].to_vec()));
+                let here = together.each_ref().map(|all| all.part(range.clone()));
                 let alone = shares(Isa::best(), &logits[range.clone()], classes);
-                assert_same(&(classes, i, row, "alone"), &alone, &here);
+                assert_same(&(R::NAME, classes, i, row, "alone"), &alone, &here);
                 let mut longer = logits[range].to_vec();
                 longer.resize(classes + 64, R::of(f64::NEG_INFINITY));
-                let longer = shares(Isa::best(), &longer, classes + 64)
-                    .map(|(what, all)| (what, all[..classes].to_vec()));
-                assert_same(&(classes, i, row, "longer"), &longer, &here);
+                let longer = shares(Isa::best(), &longer, classes + 64);
+                let longer = longer.map(|all| all.part(0..classes));
+                assert_same(&(R::NAME, classes, i, row, "longer"), &longer, &here);
             }
         }
     }
@@ -324,8 +333,7 @@ fn compare_softmax_rows<R: Real>() {
 
 #[test]
 fn a_row_of_logits_has_the_shares_that_it_has_alone() {
-    compare_softmax_rows::<f32>();
-    compare_softmax_rows::<f64>();
+    for_each_number!(R => compare_softmax_rows::<R>());
 }
 
 /// A check that cannot fail is a defect: the bits of these sums do depend on the order of summation.

@@ -15,6 +15,7 @@ mod table;
 
 use core::fmt::Write;
 
+use cases::number::{Number, for_each_number};
 use cases::{Case, Space};
 use kldiv::Isa;
 use table::TABLE;
@@ -23,14 +24,18 @@ use table::TABLE;
 fn results(isa: Isa) -> Vec<(String, Vec<u64>)> {
     let mut results = Vec::new();
     let mut add = |case: Case, numbers: &[u64]| results.push((case.to_string(), numbers.to_vec()));
-    let mut single = Box::new(Space::new(0.0_f32));
-    let mut double = Box::new(Space::new(0.0_f64));
-    cases::elementwise(isa, &mut single, &mut add).expect("an available instruction set");
-    cases::elementwise(isa, &mut double, &mut add).expect("an available instruction set");
-    cases::logits(&mut single, &mut add).expect("lengths agree");
-    cases::logits(&mut double, &mut add).expect("lengths agree");
-    cases::distillation(isa, &mut single, &mut add).expect("an available instruction set");
-    cases::distillation(isa, &mut double, &mut add).expect("an available instruction set");
+    for_each_number!(R => {
+        let mut space = Box::new(Space::new(R::of(0.0)));
+        cases::elementwise(isa, &mut space, &mut add).expect("an available instruction set");
+    });
+    for_each_number!(R => {
+        let mut space = Box::new(Space::new(R::of(0.0)));
+        cases::logits(&mut space, &mut add).expect("lengths agree");
+    });
+    for_each_number!(R => {
+        let mut space = Box::new(Space::new(R::of(0.0)));
+        cases::distillation(isa, &mut space, &mut add).expect("an available instruction set");
+    });
     results
 }
 

@@ -7,7 +7,7 @@ use kldiv::{
     log_softmax, reference, softmax,
 };
 use serde::Deserialize;
-use support::{Class, Real, class, close, isas, same};
+use support::{Class, Number, class, close, isas, same};
 
 const KLDIV: &str = include_str!("data/golden/kldiv_torch.jsonl");
 const LOGITS: &str = include_str!("data/golden/logits_torch.jsonl");
@@ -18,15 +18,78 @@ const EXACT_UNITS: f64 = 8.0;
 /// Allowed against what PyTorch computed, which errs on its own account.
 const TORCH_UNITS: f64 = 16.0;
 
+/// The type of a line's numbers.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Dtype {
+    F32,
+    F64,
+}
+
+/// Does what is asked for the number type of a case.
+macro_rules! for_its_type {
+    ($case:expr, $number:ident => $work:expr) => {
+        match $case.dtype.expect("a number type") {
+            Dtype::F32 => {
+                type $number = f32;
+                $work
+            }
+            Dtype::F64 => {
+                type $number = f64;
+                $work
+            }
+        }
+    };
+}
+
+/// What PyTorch computed from logits.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum Op {
+    KlDiv,
+    Softmax,
+    LogSoftmax,
+    CrossEntropyIndex,
+    CrossEntropyProb,
+}
+
+impl Op {
+    /// Whether the loss has one value a row.
+    fn is_cross_entropy(self) -> bool {
+        match self {
+            Op::CrossEntropyIndex | Op::CrossEntropyProb => true,
+            Op::KlDiv | Op::Softmax | Op::LogSoftmax => false,
+        }
+    }
+
+    /// Whether no loss is computed at all.
+    fn is_softmax(self) -> bool {
+        match self {
+            Op::Softmax | Op::LogSoftmax => true,
+            Op::KlDiv | Op::CrossEntropyIndex | Op::CrossEntropyProb => false,
+        }
+    }
+}
+
+/// PyTorch's words for a reduction.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq)]
+#[serde(rename_all = "lowercase")]
+enum Reduced {
+    None,
+    Mean,
+    Sum,
+    BatchMean,
+}
+
 /// One line of any of the files; a field that a file does not have stays empty.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Case {
     name: String,
-    dtype: String,
-    op: String,
+    dtype: Option<Dtype>,
+    op: Option<Op>,
     shape: Vec<usize>,
-    reduction: String,
+    reduction: Option<Reduced>,
     log_target: bool,
     temperature: f64,
     idx: Option<Vec<usize>>,
@@ -52,13 +115,16 @@ impl Case {
         self.shape.first().copied().unwrap_or(1)
     }
 
+    fn op(&self) -> Op {
+        self.op.expect("an operation")
+    }
+
     fn reduction(&self) -> Option<Reduction> {
-        match self.reduction.as_str() {
-            "none" => None,
-            "mean" => Some(Reduction::Mean),
-            "sum" => Some(Reduction::Sum),
-            "batchmean" => Some(Reduction::BatchMean(self.batch())),
-            other => panic!("{}: reduction {other}", self.name),
+        match self.reduction.expect("a reduction") {
+            Reduced::None => None,
+            Reduced::Mean => Some(Reduction::Mean),
+            Reduced::Sum => Some(Reduction::Sum),
+            Reduced::BatchMean => Some(Reduction::BatchMean(self.batch())),
         }
     }
 
@@ -80,7 +146,7 @@ fn line(text: &str, name: &str) -> Case {
     lines(text).find(|case| case.name == name).unwrap_or_else(|| panic!("no case {name}"))
 }
 
-fn from_hex<R: Real>(column: &[String]) -> Vec<R> {
+fn from_hex<R: Number>(column: &[String]) -> Vec<R> {
     column.iter().map(|hex| R::from_hex(hex)).collect()
 }
 
@@ -88,12 +154,12 @@ fn decimals(column: &[String]) -> Vec<f64> {
     column.iter().map(|text| text.parse().expect("a decimal number")).collect()
 }
 
-fn widen<R: Real>(values: &[R]) -> Vec<f64> {
+fn widen<R: Number>(values: &[R]) -> Vec<f64> {
     values.iter().map(|value| value.to_f64()).collect()
 }
 
 /// Whether the target's probability rounds to zero, so that the element takes no part.
-fn takes_no_part<R: Real>(t: R, log_target: bool) -> bool {
+fn takes_no_part<R: Number>(t: R, log_target: bool) -> bool {
     if log_target { t.to_f64() < R::LN_SMALLEST.to_f64() } else { t.to_f64() == 0.0 }
 }
 
@@ -131,7 +197,7 @@ fn compare(
 }
 
 /// Holds one line's answers against its columns; returns the largest error in units.
-fn verify<R: Real>(case: &Case, how: &str, unit: f64, answers: &Answers) -> f64 {
+fn verify<R: Number>(case: &Case, how: &str, unit: f64, answers: &Answers) -> f64 {
     let target: Vec<R> = from_hex(&case.target);
     let picked = case.picked(target.len());
     let pick = |column: &[f64]| -> Vec<f64> { picked.iter().map(|&i| column[i]).collect() };
@@ -173,7 +239,7 @@ fn verify<R: Real>(case: &Case, how: &str, unit: f64, answers: &Answers) -> f64 
     worst
 }
 
-fn by_kl_div<R: Real>(case: &Case, isa: Isa) -> Answers {
+fn by_kl_div<R: Number>(case: &Case, isa: Isa) -> Answers {
     let (input, target): (Vec<R>, Vec<R>) = (from_hex(&case.input), from_hex(&case.target));
     let grad_output: Vec<R> = from_hex(&case.grad_output);
     let n = input.len();
@@ -215,7 +281,7 @@ fn by_kl_div<R: Real>(case: &Case, isa: Isa) -> Answers {
 }
 
 /// The face that looks like PyTorch's. It has no "none" for gradients: those lines are taken one element at a time.
-fn by_kl_div_loss<R: Real>(case: &Case) -> Answers {
+fn by_kl_div_loss<R: Number>(case: &Case) -> Answers {
     let (input, target): (Vec<R>, Vec<R>) = (from_hex(&case.input), from_hex(&case.target));
     let grad_output: Vec<R> = from_hex(&case.grad_output);
     let n = input.len();
@@ -249,7 +315,7 @@ fn by_kl_div_loss<R: Real>(case: &Case) -> Answers {
     }
 }
 
-fn by_reference<R: Real>(case: &Case) -> Answers {
+fn by_reference<R: Number>(case: &Case) -> Answers {
     let (input, target): (Vec<R>, Vec<R>) = (from_hex(&case.input), from_hex(&case.target));
     let grad_output: Vec<R> = from_hex(&case.grad_output);
     let n = input.len();
@@ -279,7 +345,7 @@ fn by_reference<R: Real>(case: &Case) -> Answers {
     Answers { values, grad_input, grad_target }
 }
 
-fn kldiv_case<R: Real>(case: &Case) -> f64 {
+fn kldiv_case<R: Number>(case: &Case) -> f64 {
     let mut worst = 0.0_f64;
     for isa in isas() {
         let how = format!("KlDiv on {isa}");
@@ -292,11 +358,7 @@ fn kldiv_case<R: Real>(case: &Case) -> f64 {
 fn kldiv_values_and_gradients_are_the_exact_ones() {
     let (mut checked, mut zero_targets, mut worst) = (0, 0, 0.0_f64);
     for case in lines(KLDIV) {
-        worst = worst.max(match case.dtype.as_str() {
-            "f32" => kldiv_case::<f32>(&case),
-            "f64" => kldiv_case::<f64>(&case),
-            other => panic!("{}: dtype {other}", case.name),
-        });
+        worst = worst.max(for_its_type!(case, R => kldiv_case::<R>(&case)));
         zero_targets +=
             case.exact_grad_target.iter().filter(|exact| exact.ends_with("inf")).count();
         checked += 1;
@@ -312,30 +374,28 @@ fn kldiv_values_and_gradients_are_the_exact_ones() {
 fn the_reference_is_the_exact_result() {
     let mut checked = 0;
     for case in lines(KLDIV) {
-        match case.dtype.as_str() {
-            "f32" => verify::<f32>(&case, "reference", f64::UNIT, &by_reference::<f32>(&case)),
-            "f64" => verify::<f64>(&case, "reference", f64::UNIT, &by_reference::<f64>(&case)),
-            other => panic!("{}: dtype {other}", case.name),
-        };
+        for_its_type!(case, R => {
+            verify::<R>(&case, "reference", f64::UNIT, &by_reference::<R>(&case))
+        });
         checked += 1;
     }
     assert_eq!(checked, 218);
 }
 
-fn log_softmax_of<R: Real>(logits: &[R], classes: usize) -> Vec<R> {
+fn log_softmax_of<R: Number>(logits: &[R], classes: usize) -> Vec<R> {
     let mut out = vec![R::of(f64::NAN); logits.len()];
     log_softmax(Rows::new(logits, classes).expect("whole rows"), &mut out).expect("equal lengths");
     out
 }
 
-fn softmax_of<R: Real>(logits: &[R], classes: usize) -> Vec<R> {
+fn softmax_of<R: Number>(logits: &[R], classes: usize) -> Vec<R> {
     let mut out = vec![R::of(f64::NAN); logits.len()];
     softmax(Rows::new(logits, classes).expect("whole rows"), &mut out).expect("equal lengths");
     out
 }
 
 /// The forward value of one line of raw logits, composed from the functions on slices.
-fn logits_value<R: Real>(case: &Case) -> Vec<R> {
+fn logits_value<R: Number>(case: &Case) -> Vec<R> {
     let classes = *case.shape.last().expect("a class axis");
     let rows = case.batch();
     let tempered = |column: &[String]| -> Vec<R> {
@@ -343,14 +403,12 @@ fn logits_value<R: Real>(case: &Case) -> Vec<R> {
         logits.into_iter().map(|x| R::of(x.to_f64() / case.temperature)).collect()
     };
     let logits = tempered(&case.input);
-    if case.op == "softmax" {
-        return softmax_of(&logits, classes);
-    }
     let log_q = log_softmax_of(&logits, classes);
     let input = Input::LogProbs(log_q.as_slice());
-    match case.op.as_str() {
-        "log_softmax" => log_q,
-        "kl_div" => {
+    match case.op() {
+        Op::Softmax => softmax_of(&logits, classes),
+        Op::LogSoftmax => log_q,
+        Op::KlDiv => {
             let teacher = tempered(&case.target);
             let target = if case.log_target {
                 log_softmax_of(&teacher, classes)
@@ -367,7 +425,7 @@ fn logits_value<R: Real>(case: &Case) -> Vec<R> {
                 Some(reduction) => vec![kl.reduce(reduction)],
             }
         }
-        "cross_entropy_index" => {
+        Op::CrossEntropyIndex => {
             // Against a target that names one class the divergence is the cross-entropy.
             let mut one_hot = vec![R::of(0.0); log_q.len()];
             for (row, &class) in case.target_index.iter().enumerate() {
@@ -384,7 +442,7 @@ fn logits_value<R: Real>(case: &Case) -> Vec<R> {
                 Some(reduction) => vec![kl.reduce(reduction)],
             }
         }
-        "cross_entropy_prob" => {
+        Op::CrossEntropyProb => {
             let target: Vec<R> = from_hex(&case.target);
             let cross_entropy = |log_q: &[R], target: &[R]| -> R {
                 let kl = KlDiv::new(Input::LogProbs(log_q), Target::Probs(target));
@@ -401,14 +459,13 @@ fn logits_value<R: Real>(case: &Case) -> Vec<R> {
                 Some(_) => vec![whole],
             }
         }
-        other => panic!("{}: op {other}", case.name),
     }
 }
 
-fn logits_case<R: Real>(case: &Case) -> f64 {
+fn logits_case<R: Number>(case: &Case) -> f64 {
     let values = widen(&logits_value::<R>(case));
     // Cross-entropy has one value a row, and the file has all of them.
-    let of_rows = case.op.starts_with("cross_entropy") || case.reduction().is_some();
+    let of_rows = case.op().is_cross_entropy() || case.reduction().is_some();
     let values = if of_rows {
         values
     } else {
@@ -421,16 +478,12 @@ fn logits_case<R: Real>(case: &Case) -> f64 {
 #[test]
 fn values_from_logits_are_the_exact_ones() {
     let mut checked = 0;
-    let mut worst: Vec<(String, f64)> = Vec::new();
+    let mut worst: Vec<(Op, f64)> = Vec::new();
     for case in lines(LOGITS) {
-        let error = match case.dtype.as_str() {
-            "f32" => logits_case::<f32>(&case),
-            "f64" => logits_case::<f64>(&case),
-            other => panic!("{}: dtype {other}", case.name),
-        };
-        match worst.iter_mut().find(|(op, _)| *op == case.op) {
+        let error = for_its_type!(case, R => logits_case::<R>(&case));
+        match worst.iter_mut().find(|(op, _)| *op == case.op()) {
             Some((_, worst)) => *worst = worst.max(error),
-            None => worst.push((case.op, error)),
+            None => worst.push((case.op(), error)),
         }
         checked += 1;
     }
@@ -440,17 +493,18 @@ fn values_from_logits_are_the_exact_ones() {
 }
 
 /// A loss from raw logits, its gradients too: one line, straight from the numbers in the file.
-fn distill_case<R: Real>(case: &Case, isa: Isa) -> f64 {
+fn distill_case<R: Number>(case: &Case, isa: Isa) -> f64 {
     let classes = *case.shape.last().expect("a class axis");
     let student: Vec<R> = from_hex(&case.input);
     let numbers: Vec<R> = from_hex(&case.target);
     let indices: Vec<u32> =
         case.target_index.iter().map(|&class| u32::try_from(class).expect("small")).collect();
     let rows = |values| Rows::new(values, classes).expect("whole rows");
-    let teacher = match case.op.as_str() {
-        "kl_div" => Teacher::Logits(rows(&numbers)),
-        "cross_entropy_prob" => Teacher::Probs(rows(&numbers)),
-        _ => Teacher::Classes(&indices),
+    let teacher = match case.op() {
+        Op::KlDiv => Teacher::Logits(rows(&numbers)),
+        Op::CrossEntropyProb => Teacher::Probs(rows(&numbers)),
+        Op::CrossEntropyIndex => Teacher::Classes(&indices),
+        Op::Softmax | Op::LogSoftmax => panic!("{}: no loss of rows", case.name),
     };
     let loss = DistillLoss::new(rows(&student), teacher).expect("equal shapes");
     let loss = loss
@@ -468,7 +522,7 @@ fn distill_case<R: Real>(case: &Case, isa: Isa) -> f64 {
     let row_count = loss_rows(case);
     let grad_output: Vec<R> = from_hex(&case.grad_output);
     let divided = |by: usize| Upstream::Uniform(R::of(grad_output[0].to_f64() / by as f64));
-    let of_rows = case.op.starts_with("cross_entropy");
+    let of_rows = case.op().is_cross_entropy();
     let upstream = match case.reduction() {
         None => Upstream::PerRow(grad_output.as_slice()),
         Some(Reduction::Mean) => divided(if of_rows { row_count } else { student.len() }),
@@ -481,7 +535,7 @@ fn distill_case<R: Real>(case: &Case, isa: Isa) -> f64 {
     loss.loss_and_grad_student(upstream, &mut losses, &mut grad).expect("equal lengths");
     let mut worst = hold("grad", &pick(&grad), &case.exact_grad_input, &case.scale_grad_input);
     // The file has the cross-entropy: the divergence and the target's entropy.
-    if case.op != "cross_entropy_prob" {
+    if case.op() != Op::CrossEntropyProb {
         let values = match case.reduction() {
             None => {
                 loss.row_losses(&mut losses).expect("one a row");
@@ -492,7 +546,7 @@ fn distill_case<R: Real>(case: &Case, isa: Isa) -> f64 {
         };
         worst = worst.max(hold("value", &values, &case.exact, &case.scale));
     }
-    if case.op == "kl_div" {
+    if case.op() == Op::KlDiv {
         loss.grad_teacher(upstream, &mut grad).expect("equal lengths");
         let error =
             hold("grad_teacher", &pick(&grad), &case.exact_grad_target, &case.scale_grad_target);
@@ -520,16 +574,12 @@ fn distillation_losses_are_the_exact_ones() {
     let mut worst = 0.0_f64;
     for case in lines(LOGITS) {
         // Softmax has tests of its own; terms of single classes are not a loss of rows.
-        let terms = case.op == "kl_div" && case.reduction().is_none();
-        if case.op.ends_with("softmax") || terms {
+        let terms = case.op() == Op::KlDiv && case.reduction().is_none();
+        if case.op().is_softmax() || terms {
             continue;
         }
         for isa in isas() {
-            worst = worst.max(match case.dtype.as_str() {
-                "f32" => distill_case::<f32>(&case, isa),
-                "f64" => distill_case::<f64>(&case, isa),
-                other => panic!("{}: dtype {other}", case.name),
-            });
+            worst = worst.max(for_its_type!(case, R => distill_case::<R>(&case, isa)));
         }
         checked += 1;
     }
@@ -539,11 +589,11 @@ fn distillation_losses_are_the_exact_ones() {
 
 #[test]
 fn the_reference_softmax_is_the_exact_result() {
-    fn check<R: Real>(case: &Case) {
+    fn check<R: Number>(case: &Case) {
         let logits: Vec<R> = from_hex(&case.input);
         let classes = *case.shape.last().expect("a class axis");
         let mut out = vec![f64::NAN; logits.len()];
-        if case.op == "softmax" {
+        if case.op() == Op::Softmax {
             reference::softmax(&logits, classes, &mut out);
         } else {
             reference::log_softmax(&logits, classes, &mut out);
@@ -553,12 +603,9 @@ fn the_reference_softmax_is_the_exact_result() {
         compare(&case.name, &picked, &exact, &scale, f64::UNIT, 0.0, EXACT_UNITS);
     }
     let mut checked = 0;
-    for case in lines(LOGITS).filter(|case| case.op.ends_with("softmax")) {
+    for case in lines(LOGITS).filter(|case| case.op().is_softmax()) {
         assert_eq!(case.temperature, 1.0);
-        match case.dtype.as_str() {
-            "f32" => check::<f32>(&case),
-            _ => check::<f64>(&case),
-        }
+        for_its_type!(case, R => check::<R>(&case));
         checked += 1;
     }
     assert_eq!(checked, 28);
@@ -566,7 +613,7 @@ fn the_reference_softmax_is_the_exact_result() {
 
 /// `(term, gradient by input, gradient by target)` in the arithmetic of `R`, as the documented formulas say.
 /// (Through `f64` and back after every operation: for `f32` that is one correct rounding.)
-fn plain_formula<R: Real>(x: f64, t: f64, g: f64, log_target: bool) -> [f64; 3] {
+fn plain_formula<R: Number>(x: f64, t: f64, g: f64, log_target: bool) -> [f64; 3] {
     let round = |value: f64| R::of(value).to_f64();
     if log_target {
         let p = round(t.exp());
@@ -592,7 +639,7 @@ struct Special {
     negative_target_without_upstream: usize,
 }
 
-fn special_case<R: Real>(case: &Case, isa: Isa, seen: &mut Special) {
+fn special_case<R: Number>(case: &Case, isa: Isa, seen: &mut Special) {
     let (x, t): (R, R) = (R::from_hex(&case.input[0]), R::from_hex(&case.target[0]));
     let g: R = R::from_hex(&case.grad_output[0]);
     let (input, target) = ([x], [t]);
@@ -642,11 +689,7 @@ fn special_values_are_the_documented_ones() {
     for isa in isas() {
         let (mut checked, mut seen) = (0, Special::default());
         for case in lines(SPECIAL) {
-            match case.dtype.as_str() {
-                "f32" => special_case::<f32>(&case, isa, &mut seen),
-                "f64" => special_case::<f64>(&case, isa, &mut seen),
-                other => panic!("{}: dtype {other}", case.name),
-            }
+            for_its_type!(case, R => special_case::<R>(&case, isa, &mut seen));
             checked += 1;
         }
         assert_eq!(checked, 1483);
@@ -663,21 +706,18 @@ fn special_values_are_the_documented_ones() {
 
 /// The value of a seed line of `KLDIV`, in both element types.
 fn seed_loss(name: &str) -> [f64; 2] {
-    fn value<R: Real>(case: &Case) -> f64 {
-        by_kl_div_loss::<R>(case).values[0]
-    }
-    [
-        value::<f32>(&line(KLDIV, &name.replace("TYPE", "f32"))),
-        value::<f64>(&line(KLDIV, &name.replace("TYPE", "f64"))),
-    ]
+    ["f32", "f64"].map(|dtype| {
+        let case = line(KLDIV, &name.replace("TYPE", dtype));
+        for_its_type!(case, R => by_kl_div_loss::<R>(&case).values[0])
+    })
 }
 
 /// The values of a seed line of `LOGITS`, in both element types.
 fn seed_logits(name: &str) -> [Vec<f64>; 2] {
-    [
-        widen(&logits_value::<f32>(&line(LOGITS, &name.replace("TYPE", "f32")))),
-        widen(&logits_value::<f64>(&line(LOGITS, &name.replace("TYPE", "f64")))),
-    ]
+    ["f32", "f64"].map(|dtype| {
+        let case = line(LOGITS, &name.replace("TYPE", dtype));
+        for_its_type!(case, R => widen(&logits_value::<R>(&case)))
+    })
 }
 
 /// Asserts what a reader sees: four decimals.
@@ -773,18 +813,12 @@ fn seed_log_target_pair() {
 fn quoted_values_are_the_computed_ones() {
     let mut checked = 0;
     for case in lines(KLDIV).filter(|case| !case.doc.is_empty()) {
-        let value = match case.dtype.as_str() {
-            "f32" => by_kl_div_loss::<f32>(&case).values[0],
-            _ => by_kl_div_loss::<f64>(&case).values[0],
-        };
+        let value = for_its_type!(case, R => by_kl_div_loss::<R>(&case).values[0]);
         assert!(case.doc[0].starts_with(&format!("{value:.4}")), "{}: {value}", case.name);
         checked += 1;
     }
     for case in lines(LOGITS).filter(|case| !case.doc.is_empty()) {
-        let values = match case.dtype.as_str() {
-            "f32" => widen(&logits_value::<f32>(&case)),
-            _ => widen(&logits_value::<f64>(&case)),
-        };
+        let values = for_its_type!(case, R => widen(&logits_value::<R>(&case)));
         let printed: Vec<String> = values.iter().map(|value| format!("{value:.4}")).collect();
         assert_eq!(printed, case.doc, "{}", case.name);
         checked += 1;

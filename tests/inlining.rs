@@ -4,16 +4,20 @@
 
 #![cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64")))]
 
+#[path = "support/number.rs"]
+mod number;
+
 use core::hint::black_box;
 
 use kldiv::{
-    DistillLoss, Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target, Teacher,
-    Upstream, kl_div, log_softmax, softmax,
+    DistillLoss, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target, Teacher, Upstream,
+    kl_div, log_softmax, softmax,
 };
+use number::{Number, for_each_number};
 use object::{Object, ObjectSymbol};
 
 /// Takes all public operations into this program, for one element type.
-fn use_everything<T: Element>(log_probs: &[T; 4], probs: &[T; 4]) -> Result<(), Error> {
+fn use_everything<T: Number>(log_probs: &[T; 4], probs: &[T; 4]) -> Result<(), Error> {
     let one = probs[0];
     let out = &mut [one; 4];
     let more = &mut [one; 4];
@@ -78,8 +82,10 @@ const DETECTION: &str = "_xgetbv";
 
 #[test]
 fn no_intrinsic_is_left_as_a_function() {
-    use_everything::<f32>(black_box(&[-1.0; 4]), black_box(&[0.5; 4])).unwrap();
-    use_everything::<f64>(black_box(&[-1.0; 4]), black_box(&[0.5; 4])).unwrap();
+    for_each_number!(T => {
+        let (log_probs, probs) = ([T::of(-1.0); 4], [T::of(0.5); 4]);
+        use_everything::<T>(black_box(&log_probs), black_box(&probs)).unwrap();
+    });
     black_box(PLANTED.0);
 
     let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();

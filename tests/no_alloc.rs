@@ -1,15 +1,19 @@
 //! No public operation allocates: a counting global allocator stays where it was.
 #![allow(unsafe_code, reason = "a global allocator cannot be written without it")]
 
+#[path = "support/number.rs"]
+mod number;
+
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
 use core::fmt::{self, Debug, Write};
 use std::alloc::System;
 
 use kldiv::{
-    DistillLoss, Divergence, Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Side,
-    Target, Teacher, Upstream, kl_div, log_softmax, reference, softmax,
+    DistillLoss, Divergence, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Side, Target,
+    Teacher, Upstream, kl_div, log_softmax, reference, softmax,
 };
+use number::{Number, for_each_number};
 
 struct Counting;
 
@@ -80,18 +84,18 @@ struct Data<T> {
     wide: Vec<f64>,
 }
 
-fn data<T: Element>(of: fn(f64) -> T) -> Data<T> {
+fn data<T: Number>() -> Data<T> {
     let part = |i: usize| (i % 97) as f64 / 97.0;
     Data {
-        logarithms: (0..LENGTH).map(|i| of(-part(i) - 0.01)).collect(),
+        logarithms: (0..LENGTH).map(|i| T::of(-part(i) - 0.01)).collect(),
         // Zeros among them, for the careful path.
-        probabilities: (0..LENGTH).map(|i| of(part(i))).collect(),
-        out: (0..LENGTH).map(|_| of(0.0)).collect(),
+        probabilities: (0..LENGTH).map(|i| T::of(part(i))).collect(),
+        out: (0..LENGTH).map(|_| T::of(0.0)).collect(),
         wide: vec![0.0; LENGTH],
     }
 }
 
-fn elementwise<T: Element>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
+fn elementwise<T: Number>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
     let Data { logarithms, probabilities, out, .. } = data;
     let one = out[0];
     for input in [Input::LogProbs(&logarithms[..]), Input::Probs(probabilities)] {
@@ -119,7 +123,7 @@ fn elementwise<T: Element>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
 }
 
 /// Losses of rows with everything, on data with zeros, and in rows that are long and short.
-fn distillation<T: Element>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
+fn distillation<T: Number>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
     let Data { logarithms, probabilities, out, .. } = data;
     let share = probabilities[48];
     for classes in [LENGTH / ROWS, ROWS] {
@@ -152,7 +156,7 @@ fn distillation<T: Element>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
     Ok(())
 }
 
-fn faces<T: Element>(data: &mut Data<T>) -> Result<(), Error> {
+fn faces<T: Number>(data: &mut Data<T>) -> Result<(), Error> {
     let Data { logarithms, probabilities, out, .. } = data;
     let one = out[0];
     for (log_target, target) in [(false, &*probabilities), (true, &*logarithms)] {
@@ -174,7 +178,7 @@ fn faces<T: Element>(data: &mut Data<T>) -> Result<(), Error> {
     Ok(())
 }
 
-fn oracle<T: Element>(data: &mut Data<T>) {
+fn oracle<T: Number>(data: &mut Data<T>) {
     let Data { logarithms, probabilities, wide, .. } = data;
     let (input, target) = (Input::LogProbs(&logarithms[..]), Target::Probs(&probabilities[..]));
     let _ = (reference::sum(input, target), reference::mean(input, target));
@@ -230,8 +234,8 @@ fn texts() -> fmt::Result {
     show(&[&errors, &KlDivLoss::new(), &Isa::best()])
 }
 
-fn hold<T: Element>(of: fn(f64) -> T) {
-    let mut data = data(of);
+fn hold<T: Number>() {
+    let mut data = data::<T>();
     for isa in Isa::available() {
         let mut result = Ok(());
         assert_eq!(calls_in(|| result = elementwise(isa, &mut data)), 0, "{isa}");
@@ -251,8 +255,7 @@ fn nothing_allocates() {
     let mut best = Isa::Scalar;
     assert_eq!(calls_in(|| best = Isa::best()), 0);
     assert!(best.is_available());
-    hold(|x| x as f32);
-    hold(|x| x);
+    for_each_number!(T => hold::<T>());
     let mut result = Ok(());
     assert_eq!(calls_in(|| result = texts()), 0);
     assert_eq!(result, Ok(()));
@@ -262,7 +265,7 @@ fn nothing_allocates() {
 #[cfg(feature = "rayon")]
 #[test]
 fn nothing_allocates_on_several_threads() -> Result<(), Error> {
-    let Data { logarithms, probabilities, mut out, .. } = data(|x| x as f32);
+    let Data { logarithms, probabilities, mut out, .. } = data::<f32>();
     let kl = KlDiv::new(Input::LogProbs(&logarithms), Target::Probs(&probabilities))?.parallel();
     let rows = Rows::new(&logarithms, LENGTH / ROWS)?;
     let mut everything = || -> Result<(), Error> {

@@ -11,7 +11,7 @@ use kldiv::{
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
-use support::{ALL_FORMS, Forms, Real, same};
+use support::{ALL_FORMS, Forms, Number, for_each_number, same};
 
 type Checked = Result<(), TestCaseError>;
 
@@ -32,7 +32,7 @@ fn isa() -> impl Strategy<Value = Isa> {
 }
 
 /// Input and target in these forms, rounded once.
-fn distributions<R: Real>(forms: Forms, logits: &[(f64, f64)]) -> (Vec<R>, Vec<R>) {
+fn distributions<R: Number>(forms: Forms, logits: &[(f64, f64)]) -> (Vec<R>, Vec<R>) {
     let total = |of: fn(&(f64, f64)) -> f64| logits.iter().map(|x| of(x).exp()).sum::<f64>().ln();
     let (of_input, of_target) = (total(|x| x.0), total(|x| x.1));
     let written = |ln: f64, is_log: bool| R::of(if is_log { ln } else { ln.exp() });
@@ -44,16 +44,16 @@ fn distributions<R: Real>(forms: Forms, logits: &[(f64, f64)]) -> (Vec<R>, Vec<R
         .unzip()
 }
 
-fn sum<R: Real>(forms: Forms, isa: Isa, input: &[R], target: &[R]) -> f64 {
+fn sum<R: Number>(forms: Forms, isa: Isa, input: &[R], target: &[R]) -> f64 {
     forms.kl(input, target, isa).sum().to_f64()
 }
 
 /// The probabilities' own sum: rounded, they do not sum to 1.
-fn mass<R: Real>(values: &[R], is_log: bool) -> f64 {
+fn mass<R: Number>(values: &[R], is_log: bool) -> f64 {
     values.iter().map(|x| if is_log { x.to_f64().exp() } else { x.to_f64() }).sum()
 }
 
-fn reference_bounds<R: Real>(forms: Forms, isa: Isa, logits: &[(f64, f64)]) -> Checked {
+fn reference_bounds<R: Number>(forms: Forms, isa: Isa, logits: &[(f64, f64)]) -> Checked {
     let (input, target) = distributions::<R>(forms, logits);
     let kl = forms.kl(&input, &target, isa);
     let (exact, bound) = forms.sum_and_bound(&input, &target);
@@ -70,7 +70,7 @@ fn reference_bounds<R: Real>(forms: Forms, isa: Isa, logits: &[(f64, f64)]) -> C
     Ok(())
 }
 
-fn additivity<R: Real>(forms: Forms, isa: Isa, logits: &[(f64, f64)], cut: usize) -> Checked {
+fn additivity<R: Number>(forms: Forms, isa: Isa, logits: &[(f64, f64)], cut: usize) -> Checked {
     let (input, target) = distributions::<R>(forms, logits);
     let parts = [(&input[..cut], &target[..cut]), (&input[cut..], &target[cut..])];
     let whole = sum(forms, isa, &input, &target);
@@ -81,7 +81,7 @@ fn additivity<R: Real>(forms: Forms, isa: Isa, logits: &[(f64, f64)], cut: usize
     Ok(())
 }
 
-fn rows_alone<R: Real>(forms: Forms, isa: Isa, logits: &[(f64, f64)], classes: usize) -> Checked {
+fn rows_alone<R: Number>(forms: Forms, isa: Isa, logits: &[(f64, f64)], classes: usize) -> Checked {
     let rows = logits.len() / classes;
     let (input, target) = distributions::<R>(forms, &logits[..rows * classes]);
     let mut sums = vec![R::of(f64::NAN); rows];
@@ -95,7 +95,7 @@ fn rows_alone<R: Real>(forms: Forms, isa: Isa, logits: &[(f64, f64)], classes: u
 }
 
 /// Gibbs: p ln (p/q) ≥ p − q, element by element, so the divergence is at least what the masses differ by.
-fn gibbs<R: Real>(forms: Forms, isa: Isa, logits: &[(f64, f64)]) -> Checked {
+fn gibbs<R: Number>(forms: Forms, isa: Isa, logits: &[(f64, f64)]) -> Checked {
     let (input, target) = distributions::<R>(forms, logits);
     let least = mass(&target, forms.log_target) - mass(&input, forms.log_input);
     let (_, bound) = forms.sum_and_bound(&input, &target);
@@ -104,7 +104,7 @@ fn gibbs<R: Real>(forms: Forms, isa: Isa, logits: &[(f64, f64)]) -> Checked {
     Ok(())
 }
 
-fn nothing_from_itself<R: Real>(isa: Isa, logits: &[(f64, f64)]) -> Checked {
+fn nothing_from_itself<R: Number>(isa: Isa, logits: &[(f64, f64)]) -> Checked {
     for forms in ALL_FORMS.into_iter().filter(|forms| forms.log_input == forms.log_target) {
         let (input, _) = distributions::<R>(forms, logits);
         let kl = forms.kl(&input, &input, isa);
@@ -125,7 +125,7 @@ fn nothing_from_itself<R: Real>(isa: Isa, logits: &[(f64, f64)]) -> Checked {
 /// and by roundings of the term over h, 2⁻⁵² of `p·size` over 1e-4, below 1e-11 of the same sizes.
 /// The library's own error: to make −p/q·g takes exp (1.5 u), a division and a product (1 u each); the slope by the
 /// target is made like a term (`TERM_MAX_U`), plus 1 and times g (1 u each) and p.
-fn slopes<R: Real>(forms: Forms, isa: Isa, logits: &[(f64, f64)]) -> Checked {
+fn slopes<R: Number>(forms: Forms, isa: Isa, logits: &[(f64, f64)]) -> Checked {
     const STEP: f64 = 1e-4;
     const OF_DIFFERENCES: f64 = 1e-8 + 1e-11;
     let (input, target) = distributions::<R>(forms, logits);
@@ -165,7 +165,7 @@ fn slopes<R: Real>(forms: Forms, isa: Isa, logits: &[(f64, f64)]) -> Checked {
 /// One pair of distributions in four forms. Beside the bounds of the sums, the numbers themselves were rounded: to
 /// first order u on p moves a term by u·p·(size + 1), on ln p by |ln p| times as much, on q by u·p, on ln q by
 /// u·p·|ln q|. Second order, and that size is taken of rounded numbers, is covered by the factor 2.
-fn forms_agree<R: Real>(isa: Isa, logits: &[(f64, f64)]) -> Checked {
+fn forms_agree<R: Number>(isa: Isa, logits: &[(f64, f64)]) -> Checked {
     let sums = ALL_FORMS.map(|forms| {
         let (input, target) = distributions::<R>(forms, logits);
         let (_, bound) = forms.sum_and_bound(&input, &target);
@@ -189,7 +189,7 @@ fn forms_agree<R: Real>(isa: Isa, logits: &[(f64, f64)]) -> Checked {
 
 /// H(p, q) − H(p) = KL(p ‖ q), each a sum with the documented bound; the scale of either entropy is part of the
 /// divergence's, except that two logarithms are subtracted before they are weighed.
-fn entropies<R: Real>(forms: Forms, isa: Isa, logits: &[(f64, f64)]) -> Checked {
+fn entropies<R: Number>(forms: Forms, isa: Isa, logits: &[(f64, f64)]) -> Checked {
     let (input, target) = distributions::<R>(forms, logits);
     let kl = forms.kl(&input, &target, isa);
     let (entropy, cross) = (kl.entropy().to_f64(), kl.cross_entropy().to_f64());
@@ -218,7 +218,7 @@ fn round_logits() -> impl Strategy<Value = Vec<i16>> {
 
 /// `x − max` is exact here, exp is off by 1.5 u, the sum of all by `SUM_MAX_U + SUM_MAX_U_OF_SCALE` more, the quotient
 /// by 1 u. ln of that sum is off by as much again and `LN_F32_MAX_ULP` of itself, 1.7 u; the difference by 1 u.
-fn softmax_rows<R: Real>(logits: &[i16], classes: usize, shift: i16) -> Checked {
+fn softmax_rows<R: Number>(logits: &[i16], classes: usize, shift: i16) -> Checked {
     let rows = logits.len() / classes;
     let at = |shift: i16| -> Vec<R> {
         let logits = &logits[..rows * classes];
@@ -259,7 +259,7 @@ fn softmax_rows<R: Real>(logits: &[i16], classes: usize, shift: i16) -> Checked 
 }
 
 /// The PyTorch-shaped face says what `KlDiv` says, to the bit.
-fn faces_agree<R: Real>(logits: &[(f64, f64)], batch: usize, g: f64) -> Checked {
+fn faces_agree<R: Number>(logits: &[(f64, f64)], batch: usize, g: f64) -> Checked {
     for forms in ALL_FORMS.into_iter().filter(|forms| forms.log_input) {
         let (input, target) = distributions::<R>(forms, logits);
         let kl = KlDiv::new(forms.input(&input), forms.target(&target)).expect("equal lengths");
@@ -313,8 +313,7 @@ proptest! {
     #[test]
     fn sums_add_up(forms in forms(), isa in isa(), logits in logits(), cut in 0..1000_usize) {
         let cut = cut % (logits.len() + 1);
-        additivity::<f32>(forms, isa, &logits, cut)?;
-        additivity::<f64>(forms, isa, &logits, cut)?;
+        for_each_number!(R => additivity::<R>(forms, isa, &logits, cut)?);
     }
 
     #[test]
@@ -324,32 +323,27 @@ proptest! {
         logits in logits(),
         classes in 1..70_usize,
     ) {
-        rows_alone::<f32>(forms, isa, &logits, classes)?;
-        rows_alone::<f64>(forms, isa, &logits, classes)?;
+        for_each_number!(R => rows_alone::<R>(forms, isa, &logits, classes)?);
     }
 
     #[test]
     fn no_divergence_is_negative(forms in forms(), isa in isa(), logits in logits()) {
-        gibbs::<f32>(forms, isa, &logits)?;
-        gibbs::<f64>(forms, isa, &logits)?;
+        for_each_number!(R => gibbs::<R>(forms, isa, &logits)?);
     }
 
     #[test]
     fn a_distribution_does_not_diverge_from_itself(isa in isa(), logits in logits()) {
-        nothing_from_itself::<f32>(isa, &logits)?;
-        nothing_from_itself::<f64>(isa, &logits)?;
+        for_each_number!(R => nothing_from_itself::<R>(isa, &logits)?);
     }
 
     #[test]
     fn gradients_are_slopes(forms in forms(), isa in isa(), logits in logits()) {
-        slopes::<f32>(forms, isa, &logits)?;
-        slopes::<f64>(forms, isa, &logits)?;
+        for_each_number!(R => slopes::<R>(forms, isa, &logits)?);
     }
 
     #[test]
     fn probabilities_and_logarithms_agree(isa in isa(), logits in logits()) {
-        forms_agree::<f32>(isa, &logits)?;
-        forms_agree::<f64>(isa, &logits)?;
+        for_each_number!(R => forms_agree::<R>(isa, &logits)?);
     }
 
     #[test]
@@ -358,8 +352,7 @@ proptest! {
         isa in isa(),
         logits in logits(),
     ) {
-        entropies::<f32>(forms, isa, &logits)?;
-        entropies::<f64>(forms, isa, &logits)?;
+        for_each_number!(R => entropies::<R>(forms, isa, &logits)?);
     }
 
     #[test]
@@ -368,13 +361,11 @@ proptest! {
         classes in 1..100_usize,
         shift in -1000..=1000_i16,
     ) {
-        softmax_rows::<f32>(&logits, classes, shift)?;
-        softmax_rows::<f64>(&logits, classes, shift)?;
+        for_each_number!(R => softmax_rows::<R>(&logits, classes, shift)?);
     }
 
     #[test]
     fn the_faces_agree(logits in logits(), batch in 1..50_usize, g in -3.0..3.0_f64) {
-        faces_agree::<f32>(&logits, batch, g)?;
-        faces_agree::<f64>(&logits, batch, g)?;
+        for_each_number!(R => faces_agree::<R>(&logits, batch, g)?);
     }
 }

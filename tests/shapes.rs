@@ -6,10 +6,10 @@ use kldiv::{
     Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Side, Target, Upstream, kl_div,
     log_softmax, softmax,
 };
-use support::{ALL_FORMS, Real};
+use support::{ALL_FORMS, Number, for_each_number};
 
 /// Runs `call` on an output of `len` marked elements and holds it to an error that leaves all marks in place.
-fn refuses<R: Real>(
+fn refuses<R: Number>(
     len: usize,
     expected: Error,
     call: impl FnOnce(&mut [R]) -> Result<(), Error>,
@@ -32,7 +32,7 @@ fn reads(error: Error, text: &str) {
 
 #[test]
 fn input_and_target_of_different_lengths() {
-    fn check<R: Real>() {
+    fn check<R: Number>() {
         let values = [R::of(0.5); 5];
         for forms in ALL_FORMS {
             for (input, target) in [(0, 1), (1, 0), (4, 5), (5, 4)] {
@@ -55,14 +55,13 @@ fn input_and_target_of_different_lengths() {
             }
         }
     }
-    check::<f32>();
-    check::<f64>();
+    for_each_number!(R => check::<R>());
     reads(Error::Length { input: 4, target: 5 }, "input has 4 elements but target has 5");
 }
 
 #[test]
 fn outputs_of_a_wrong_length() {
-    fn check<R: Real>() {
+    fn check<R: Number>() {
         for n in [0, 1, 6, 40] {
             let values = vec![R::of(0.5); n];
             for len in [0, 1, 5, 7, 39, 41].into_iter().filter(|&len| len != n) {
@@ -91,14 +90,13 @@ fn outputs_of_a_wrong_length() {
             }
         }
     }
-    check::<f32>();
-    check::<f64>();
+    for_each_number!(R => check::<R>());
     reads(Error::OutputLength { expected: 6, found: 5 }, "output has 5 elements, 6 are needed");
 }
 
 #[test]
 fn an_upstream_factor_for_each_element() {
-    fn check<R: Real>() {
+    fn check<R: Number>() {
         let values = [R::of(0.5); 13];
         for (n, found) in [(0, 1), (12, 0), (12, 11), (12, 13), (12, 1), (12, 4)] {
             let expected = Error::UpstreamLength { expected: n, found };
@@ -110,8 +108,7 @@ fn an_upstream_factor_for_each_element() {
             }
         }
     }
-    check::<f32>();
-    check::<f64>();
+    for_each_number!(R => check::<R>());
     reads(
         Error::UpstreamLength { expected: 12, found: 13 },
         "upstream gradient has 13 elements, 12 are needed",
@@ -120,7 +117,7 @@ fn an_upstream_factor_for_each_element() {
 
 #[test]
 fn rows_that_do_not_divide() {
-    fn check<R: Real>() {
+    fn check<R: Number>() {
         let values = [R::of(0.5); 13];
         for (len, rows) in [(12, 0), (12, 5), (12, 7), (12, 13), (1, 2), (1, 0)] {
             let expected = Error::Rows { len, rows };
@@ -134,14 +131,13 @@ fn rows_that_do_not_divide() {
             }
         }
     }
-    check::<f32>();
-    check::<f64>();
+    for_each_number!(R => check::<R>());
     reads(Error::Rows { len: 12, rows: 5 }, "12 elements cannot be cut into 5 equal rows");
 }
 
 #[test]
 fn rows_of_classes() {
-    fn check<R: Real>() {
+    fn check<R: Number>() {
         let values = [R::of(0.5); 12];
         for classes in [5, 7, 13, usize::MAX] {
             assert_eq!(Rows::new(&values, classes), Err(Error::Classes { len: 12, classes }));
@@ -155,8 +151,7 @@ fn rows_of_classes() {
         let none = Rows::new(&values[..0], 3).expect("no rows");
         assert_eq!((none.rows(), none.classes()), (0, 3));
     }
-    check::<f32>();
-    check::<f64>();
+    for_each_number!(R => check::<R>());
     reads(
         Error::Classes { len: 12, classes: 5 },
         "12 elements cannot be cut into rows of 5 classes",
@@ -211,7 +206,7 @@ fn names_of_instruction_sets() {
 }
 
 /// Two rows of three that are what they are said to be, as probabilities and as their logarithms.
-fn good<R: Real>(is_log: bool) -> Vec<R> {
+fn good<R: Number>(is_log: bool) -> Vec<R> {
     let probabilities = [0.5, 0.25, 0.25, 0.125, 0.0, 0.875];
     probabilities.map(|p: f64| R::of(if is_log { libm::log(p) } else { p })).to_vec()
 }
@@ -220,7 +215,7 @@ fn good<R: Real>(is_log: bool) -> Vec<R> {
 const TOLERANCE: f64 = 1e-6;
 
 /// What `validate` says of good numbers of which one is replaced, on each side.
-fn validate_with<R: Real>(is_log: bool, at: usize, value: f64) -> [Result<(), Error>; 2] {
+fn validate_with<R: Number>(is_log: bool, at: usize, value: f64) -> [Result<(), Error>; 2] {
     let mut bad = good::<R>(is_log);
     bad[at] = R::of(value);
     let both = [false, true].map(|other_is_log| {
@@ -252,7 +247,7 @@ fn validate_with<R: Real>(is_log: bool, at: usize, value: f64) -> [Result<(), Er
 
 #[test]
 fn validate_accepts_distributions() {
-    fn check<R: Real>() {
+    fn check<R: Number>() {
         for forms in ALL_FORMS {
             let (input, target) = (good::<R>(forms.log_input), good::<R>(forms.log_target));
             for isa in support::isas() {
@@ -275,13 +270,12 @@ fn validate_accepts_distributions() {
         let kl = ALL_FORMS[2].kl(&input, &target, Isa::best());
         assert_eq!(kl.validate(1, R::of(0.0)), Ok(()));
     }
-    check::<f32>();
-    check::<f64>();
+    for_each_number!(R => check::<R>());
 }
 
 #[test]
 fn validate_names_nan() {
-    fn check<R: Real>() {
+    fn check<R: Number>() {
         for is_log in [false, true] {
             for index in 0..6 {
                 let [input, target] = validate_with::<R>(is_log, index, f64::NAN);
@@ -290,14 +284,13 @@ fn validate_names_nan() {
             }
         }
     }
-    check::<f32>();
-    check::<f64>();
+    for_each_number!(R => check::<R>());
     reads(Error::Nan { side: Side::Target, index: 4 }, "target[4] is NaN");
 }
 
 #[test]
 fn validate_names_negative_probabilities() {
-    fn check<R: Real>() {
+    fn check<R: Number>() {
         let smallest = -R::SMALLEST.to_f64();
         for value in [-0.25, smallest, f64::NEG_INFINITY] {
             for index in 0..6 {
@@ -308,8 +301,7 @@ fn validate_names_negative_probabilities() {
             }
         }
     }
-    check::<f32>();
-    check::<f64>();
+    for_each_number!(R => check::<R>());
     reads(
         Error::NegativeProbability { side: Side::Input, index: 3, value: -0.25 },
         "input[3] = -0.25 is below zero, not a probability",
@@ -318,7 +310,7 @@ fn validate_names_negative_probabilities() {
 
 #[test]
 fn validate_names_positive_log_probabilities() {
-    fn check<R: Real>() {
+    fn check<R: Number>() {
         for value in [0.5, 2.0, f64::INFINITY] {
             for index in 0..6 {
                 let [input, target] = validate_with::<R>(true, index, value);
@@ -328,8 +320,7 @@ fn validate_names_positive_log_probabilities() {
             }
         }
     }
-    check::<f32>();
-    check::<f64>();
+    for_each_number!(R => check::<R>());
     reads(
         Error::PositiveLogProbability { side: Side::Target, index: 2, value: 0.5 },
         "target[2] = 0.5 is above zero, not a log-probability; was a probability passed as its logarithm?",
@@ -348,7 +339,7 @@ fn validate_finds_probabilities_passed_as_logarithms() {
 
 #[test]
 fn validate_names_rows_that_do_not_sum_to_one() {
-    fn check<R: Real>() {
+    fn check<R: Number>() {
         for is_log in [false, true] {
             for (at, row) in [(0, 0), (2, 0), (3, 1), (5, 1)] {
                 let value = if is_log { libm::log(0.75) } else { 0.75 };
@@ -378,8 +369,7 @@ fn validate_names_rows_that_do_not_sum_to_one() {
         let expected = Error::RowSum { side: Side::Input, row: 1, sum: f64::INFINITY };
         assert_eq!(kl.validate(2, R::of(0.25)), Err(expected));
     }
-    check::<f32>();
-    check::<f64>();
+    for_each_number!(R => check::<R>());
     reads(
         Error::RowSum { side: Side::Input, row: 1, sum: 0.75 },
         "probabilities of input row 1 sum to 0.75, not to 1",
@@ -388,20 +378,19 @@ fn validate_names_rows_that_do_not_sum_to_one() {
 
 #[test]
 fn validate_names_the_first_of_several() {
-    fn check<R: Real>() {
+    fn check<R: Number>() {
         let input = [0.5, -0.5, f64::NAN, -1.0].map(R::of);
         let target = [f64::NAN, 1.0, 0.5, 0.5].map(R::of);
         let kl = ALL_FORMS[2].kl(&input, &target, Isa::best());
         let first = Error::NegativeProbability { side: Side::Input, index: 1, value: -0.5 };
         assert_eq!(kl.validate(2, R::of(1.0)), Err(first));
     }
-    check::<f32>();
-    check::<f64>();
+    for_each_number!(R => check::<R>());
 }
 
 #[test]
 fn nothing_at_all() {
-    fn check<R: Real>() {
+    fn check<R: Number>() {
         for forms in ALL_FORMS {
             for isa in support::isas() {
                 let kl = forms.kl::<R>(&[], &[], isa);
@@ -439,6 +428,5 @@ fn nothing_at_all() {
         assert_eq!(log_softmax(none, &mut []), Ok(()));
         assert_eq!(softmax(none, &mut []), Ok(()));
     }
-    check::<f32>();
-    check::<f64>();
+    for_each_number!(R => check::<R>());
 }

@@ -1,10 +1,15 @@
 //! What the benchmarks share: made-up distributions and how to measure. True results, races and
 //! yardsticks have files of their own.
-#![allow(dead_code, reason = "each benchmark uses its own part")]
+#![allow(dead_code, unused_imports, reason = "each benchmark uses its own part")]
 
 pub(crate) mod exact;
 pub(crate) mod race;
 pub(crate) mod yardstick;
+
+#[path = "../../tests/support/number.rs"]
+mod number;
+#[path = "../../tests/support/random.rs"]
+mod random;
 
 use core::cell::{LazyCell, OnceCell};
 use core::hint::black_box;
@@ -12,9 +17,11 @@ use core::iter::repeat_with;
 use core::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use kldiv::{Element, Input, Isa, KlDiv, Target, accuracy};
+use kldiv::{Element, Input, Isa, KlDiv, Target};
 
 use exact::{Exact, assert_close};
+pub(crate) use number::{Number, for_each_number};
+use random::Random;
 
 /// Two vectors of this length are in no first- or second-level cache.
 pub(crate) const MEMORY: usize = 1 << 24;
@@ -22,37 +29,6 @@ pub(crate) const MEMORY: usize = 1 << 24;
 pub(crate) const LENGTHS: [usize; 6] = [1, 10, 1_000, 4_096, 65_536, MEMORY];
 /// The lengths in cache.
 pub(crate) const CACHED: &[usize] = LENGTHS.split_at(5).0;
-
-/// `f32` and `f64`.
-pub(crate) trait Number: Element {
-    const NAME: &'static str;
-    /// Half the distance from 1 to the next number.
-    const UNIT: f64;
-    /// Error of the reference itself, in units of 2⁻⁵³; nothing beside an `f32`.
-    const REFERENCE_MAX_U: f64;
-    const EXP_MAX_ULP: f64;
-    fn of(value: f64) -> Self;
-}
-
-impl Number for f32 {
-    const NAME: &'static str = "f32";
-    const UNIT: f64 = f32::EPSILON as f64 / 2.0;
-    const REFERENCE_MAX_U: f64 = 0.0;
-    const EXP_MAX_ULP: f64 = accuracy::EXP_F32_MAX_ULP;
-    fn of(value: f64) -> Self {
-        value as f32
-    }
-}
-
-impl Number for f64 {
-    const NAME: &'static str = "f64";
-    const UNIT: f64 = f64::EPSILON / 2.0;
-    const REFERENCE_MAX_U: f64 = 2.0;
-    const EXP_MAX_ULP: f64 = accuracy::EXP_F64_MAX_ULP;
-    fn of(value: f64) -> Self {
-        value
-    }
-}
 
 // --- Data ---------------------------------------------------------------------------------------
 
@@ -100,20 +76,12 @@ impl<T: Number> Data<T> {
 /// The logarithm of the softmax of `n` logits; each the sum of four dice, so roughly normal.
 fn ln_softmax(seed: u64, n: usize) -> impl Iterator<Item = f64> {
     let logits = move || {
-        let mut state = seed;
-        let mut die = move || (splitmix64(&mut state) >> 11) as f64 / (1_u64 << 53) as f64;
+        let mut random = Random::new(seed);
+        let mut die = move || random.unit();
         repeat_with(move || (die() + die() + die() + die() - 2.0) * 5.0).take(n)
     };
     let ln_mass = logits().map(f64::exp).sum::<f64>().ln();
     logits().map(move |logit| logit - ln_mass)
-}
-
-/// Sebastiano Vigna's generator: integers only, so the same stream everywhere.
-fn splitmix64(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let z = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 pub(crate) type Pair<'a, T> = (Input<'a, T>, Target<'a, T>);

@@ -5,11 +5,13 @@ mod support;
 
 use kldiv::accuracy::{SUM_MAX_U, SUM_MAX_U_OF_SCALE, TERM_MAX_U};
 use kldiv::{Isa, KlDiv, reference};
-use support::{Case, Float, assert_close, assert_refused, assert_same, assert_zero, fuzz_numbers};
+use support::{
+    Case, Number, assert_close, assert_refused, assert_same, assert_zero, fuzz_numbers, slack,
+};
 
 fuzz_numbers!(check);
 
-fn check<T: Float>(head: [u8; 2], bytes: &[u8]) {
+fn check<T: Number>(head: [u8; 2], bytes: &[u8]) {
     let case = &Case::<T>::new(head, bytes);
     let scalar = KlDiv::new(case.input(), case.target()).unwrap().on(Isa::Scalar).unwrap();
     let want = results(scalar, case.rows);
@@ -18,7 +20,7 @@ fn check<T: Float>(head: [u8; 2], bytes: &[u8]) {
     }
     against_reference(case, scalar);
     if case.len().is_multiple_of(case.rows) {
-        let mut sums = vec![T::nearest(0.0); case.rows];
+        let mut sums = vec![T::of(0.0); case.rows];
         scalar.row_sums(&mut sums).unwrap();
         for (row, &sum) in sums.iter().enumerate() {
             let case = case.row(row);
@@ -31,8 +33,8 @@ fn check<T: Float>(head: [u8; 2], bytes: &[u8]) {
 }
 
 /// Everything that depends on the instruction set, in one vector.
-fn results<T: Float>(pair: KlDiv<'_, T>, rows: usize) -> Vec<T> {
-    let mut all = vec![T::nearest(0.0); pair.len() + rows];
+fn results<T: Number>(pair: KlDiv<'_, T>, rows: usize) -> Vec<T> {
+    let mut all = vec![T::of(0.0); pair.len() + rows];
     let (terms, sums) = all.split_at_mut(pair.len());
     pair.pointwise(terms).unwrap();
     // Refused if the rows do not come out even.
@@ -41,9 +43,9 @@ fn results<T: Float>(pair: KlDiv<'_, T>, rows: usize) -> Vec<T> {
     all
 }
 
-fn against_reference<T: Float>(case: &Case<T>, pair: KlDiv<'_, T>) {
+fn against_reference<T: Number>(case: &Case<T>, pair: KlDiv<'_, T>) {
     let (input, target) = (case.input(), case.target());
-    let mut got = vec![T::nearest(0.0); case.len()];
+    let mut got = vec![T::of(0.0); case.len()];
     let mut want = vec![0.0; case.len()];
     pair.pointwise(&mut got).unwrap();
     reference::pointwise(input, target, &mut want);
@@ -53,7 +55,7 @@ fn against_reference<T: Float>(case: &Case<T>, pair: KlDiv<'_, T>) {
             continue;
         }
         let scale = part.ln_p + part.ln_q;
-        let bound = TERM_MAX_U * T::UNIT * T::REFERENCE * (part.p * scale);
+        let bound = TERM_MAX_U * T::UNIT * slack::<T>() * (part.p * scale);
         assert_close("term", got, want, bound + part.floor * scale);
     }
     assert_sum("sum", pair.sum(), reference::sum(input, target), terms(case));
@@ -65,7 +67,7 @@ fn against_reference<T: Float>(case: &Case<T>, pair: KlDiv<'_, T>) {
 }
 
 /// Of each term: how large its parts are, and its error by underflow.
-fn terms<T: Float>(case: &Case<T>) -> impl Iterator<Item = (f64, f64)> {
+fn terms<T: Number>(case: &Case<T>) -> impl Iterator<Item = (f64, f64)> {
     case.parts().map(|part| {
         let scale = part.ln_p + part.ln_q;
         (part.p * scale, part.floor * scale)
@@ -73,24 +75,24 @@ fn terms<T: Float>(case: &Case<T>) -> impl Iterator<Item = (f64, f64)> {
 }
 
 /// Where finite terms overflow on their way, the order of the sum decides, and the reference has another.
-fn assert_sum<T: Float>(what: &str, got: T, want: f64, terms: impl Iterator<Item = (f64, f64)>) {
+fn assert_sum<T: Number>(what: &str, got: T, want: f64, terms: impl Iterator<Item = (f64, f64)>) {
     let (mut scale, mut floor, mut infinite) = (0.0, 0.0, false);
     for (size, error) in terms {
         if size.is_finite() {
             scale += size;
-            floor += error + T::SMALLEST;
+            floor += error + T::SMALLEST.to_f64();
         } else {
             infinite = true;
         }
     }
-    if scale < T::LARGEST / 4.0 && infinite != want.is_finite() {
-        let bound = T::UNIT * T::REFERENCE * (SUM_MAX_U * want.abs() + SUM_MAX_U_OF_SCALE * scale);
+    if scale < T::LARGEST.to_f64() / 4.0 && infinite != want.is_finite() {
+        let bound = T::UNIT * slack::<T>() * (SUM_MAX_U * want.abs() + SUM_MAX_U_OF_SCALE * scale);
         assert_close(what, got, want, bound + floor);
     }
 }
 
-fn wrong_lengths<T: Float>(case: &Case<T>, pair: KlDiv<'_, T>) {
-    let longer = vec![T::nearest(0.5); case.len() + 1];
+fn wrong_lengths<T: Number>(case: &Case<T>, pair: KlDiv<'_, T>) {
+    let longer = vec![T::of(0.5); case.len() + 1];
     assert!(KlDiv::new(case.input(), case.other_target(&longer)).is_err());
     assert_refused(case.len() + 1, |out: &mut [T]| pair.pointwise(out));
     if case.len() > 0 {

@@ -4,11 +4,11 @@
 mod support;
 
 use kldiv::{Rows, log_softmax, reference, softmax};
-use support::{Float, assert_close, assert_refused, fuzz_numbers, logits};
+use support::{Number, assert_close, assert_refused, fuzz_numbers, logits, slack};
 
 fuzz_numbers!(check);
 
-fn check<T: Float>(head: [u8; 2], bytes: &[u8]) {
+fn check<T: Number>(head: [u8; 2], bytes: &[u8]) {
     let values = logits::<T>(head[0] & 2 != 0, bytes);
     let classes = 1 + usize::from(head[1]);
     let logits = &values[..values.len() / classes * classes];
@@ -16,14 +16,14 @@ fn check<T: Float>(head: [u8; 2], bytes: &[u8]) {
     wrong_lengths(logits, classes);
 }
 
-fn against_reference<T: Float>(logits: &[T], classes: usize) {
+fn against_reference<T: Number>(logits: &[T], classes: usize) {
     let rows = Rows::new(logits, classes).unwrap();
-    let mut got = vec![T::nearest(0.0); logits.len()];
+    let mut got = vec![T::of(0.0); logits.len()];
     let mut want = vec![0.0; logits.len()];
     log_softmax(rows, &mut got).unwrap();
     reference::log_softmax(logits, classes, &mut want);
     for (&got, &want) in got.iter().zip(&want) {
-        let bound = T::UNIT * T::REFERENCE * (4.0 * want.abs() + 4.0);
+        let bound = T::UNIT * slack::<T>() * (4.0 * want.abs() + 4.0);
         assert_close("log_softmax", got, want, bound);
     }
     softmax(rows, &mut got).unwrap();
@@ -32,18 +32,18 @@ fn against_reference<T: Float>(logits: &[T], classes: usize) {
     for (index, (&got, &want)) in got.iter().zip(&want).enumerate() {
         // What the rounding of a logit's distance from the largest makes of the result.
         let distance = if want > 0.0 { log_probs[index].abs() } else { 0.0 };
-        let bound = T::UNIT * T::REFERENCE * want * (distance + 8.0);
+        let bound = T::UNIT * slack::<T>() * want * (distance + 8.0);
         assert_close("softmax", got, want, bound);
     }
 }
 
-fn wrong_lengths<T: Float>(logits: &[T], classes: usize) {
+fn wrong_lengths<T: Number>(logits: &[T], classes: usize) {
     let rows = Rows::new(logits, classes).unwrap();
     assert_refused(logits.len() + 1, |out: &mut [T]| log_softmax(rows, out));
     assert_refused(logits.len() + 1, |out: &mut [T]| softmax(rows, out));
     assert!(Rows::new(logits, 0).is_err());
     if classes > 1 {
-        let longer = vec![T::nearest(0.5); logits.len() + 1];
+        let longer = vec![T::of(0.5); logits.len() + 1];
         assert!(Rows::new(&longer, classes).is_err());
     }
 }

@@ -12,12 +12,19 @@
 //!
 //! Inputs are put together from random bits: no rounding, and so no difference between machines, takes part in it.
 
+#[path = "../support/number.rs"]
+pub(crate) mod number;
+#[path = "../support/random.rs"]
+mod random;
+
 use core::fmt;
 
 use kldiv::{
-    DistillLoss, Divergence, Element, Error, Input, Isa, KlDiv, Reduction, Rows, Target, Teacher,
-    Upstream, log_softmax, softmax,
+    DistillLoss, Divergence, Error, Input, Isa, KlDiv, Reduction, Rows, Target, Teacher, Upstream,
+    log_softmax, softmax,
 };
+use number::Number;
+use random::Random;
 
 /// The longest slice.
 pub(crate) const LONGEST: usize = 4100;
@@ -35,65 +42,70 @@ const LOGITS: [(usize, usize); 5] = [(3, 1), (4, 3), (3, 10), (2, 100), (1, 1000
 /// `(rows, classes)` of the losses: short rows, several tiles, several blocks.
 const DISTILLATION: [(usize, usize); 3] = [(3, 10), (2, 129), (1, LONGEST - 1)];
 
-/// What a number must be able to do besides what the library asks for.
-pub(crate) trait Number: Element {
-    const NAME: &'static str;
-    /// The grid: zeros, subnormals, ordinary numbers, infinities, NaN.
-    const SPECIALS: [Self; SPECIALS];
-    /// A target or an input of probability zero, by form: `[probability, logarithm]`.
-    const ZEROS: [Self; 2] = [Self::SPECIALS[0], Self::SPECIALS[18]];
-    /// The largest subnormal, and a logarithm of one.
-    const TINY: [Self; 2];
-
-    /// ±(1 + mantissa)·2^exponent, the mantissa the uppermost of 64 bits.
-    fn compose(negative: bool, exponent: i16, mantissa: u64) -> Self;
-    /// The bit pattern, one for all NaNs.
-    fn bits(self) -> u64;
+/// The grid: zeros, subnormals, ordinary numbers, infinities, NaN.
+fn specials<T: Number>() -> [T; SPECIALS] {
+    let n = T::of;
+    [
+        n(0.0),
+        n(-0.0),
+        T::SMALLEST,
+        T::SMALLEST.negative(),
+        T::SMALLEST_NORMAL.inward(),
+        T::SMALLEST_NORMAL,
+        n(0.5),
+        n(-0.5),
+        n(1.0).inward(),
+        n(1.0),
+        n(-1.0),
+        n(2.0),
+        n(88.0),
+        T::LN_SUBNORMAL,
+        n(-10_000.0),
+        T::LARGEST,
+        T::LARGEST.negative(),
+        n(f64::INFINITY),
+        n(f64::NEG_INFINITY),
+        n(f64::NAN),
+    ]
 }
 
-macro_rules! number {
-    ($type:ident, $word:ident, $mantissa_bits:literal, $bias:literal, $tiny_logarithm:literal) => {
-        impl Number for $type {
-            const NAME: &'static str = stringify!($type);
-            const SPECIALS: [$type; SPECIALS] = [
-                0.0,
-                -0.0,
-                $type::from_bits(1),
-                -$type::from_bits(1),
-                $type::from_bits($type::MIN_POSITIVE.to_bits() - 1),
-                $type::MIN_POSITIVE,
-                0.5,
-                -0.5,
-                $type::from_bits((1.0 as $type).to_bits() - 1),
-                1.0,
-                -1.0,
-                2.0,
-                88.0,
-                $tiny_logarithm,
-                -10_000.0,
-                $type::MAX,
-                $type::MIN,
-                $type::INFINITY,
-                $type::NEG_INFINITY,
-                $type::NAN,
-            ];
-            const TINY: [$type; 2] = [Self::SPECIALS[4], $tiny_logarithm];
+/// How a probability is written.
+#[derive(Clone, Copy)]
+enum Form {
+    Probs,
+    LogProbs,
+}
 
-            fn compose(negative: bool, exponent: i16, mantissa: u64) -> $type {
-                let biased = $word::from((exponent + $bias).unsigned_abs());
-                let mantissa = (mantissa >> (64 - $mantissa_bits)) as $word;
-                let magnitude = (biased << $mantissa_bits) | mantissa;
-                $type::from_bits((($word::from(negative)) << ($word::BITS - 1)) | magnitude)
-            }
-
-            fn bits(self) -> u64 {
-                (if self.is_nan() { $type::from_bits(!0 >> 1) } else { self }).to_bits().into()
-            }
+impl Form {
+    const fn name(self) -> &'static str {
+        match self {
+            Form::Probs => "probs",
+            Form::LogProbs => "log_probs",
         }
-    };
+    }
+
+    fn ordinary<T: Number>(self, random: &mut Random) -> T {
+        match self {
+            Form::Probs => random.probability(),
+            Form::LogProbs => random.logarithm(),
+        }
+    }
+
+    fn zero<T: Number>(self) -> T {
+        T::of(match self {
+            Form::Probs => 0.0,
+            Form::LogProbs => f64::NEG_INFINITY,
+        })
+    }
+
+    /// The largest subnormal, or a logarithm of one.
+    fn subnormal<T: Number>(self) -> T {
+        match self {
+            Form::Probs => T::SMALLEST_NORMAL.inward(),
+            Form::LogProbs => T::LN_SUBNORMAL,
+        }
+    }
 }
-number!(f32, u32, 23, 127, -100.0);
-number!(f64, u64, 52, 1023, -740.0);
 
 /// Room for what a case reads and writes.
 pub(crate) struct Space<T> {
@@ -116,39 +128,49 @@ impl<T: Copy> Space<T> {
 }
 
 /// What was computed; written out it is the name in the table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Case {
-    pub(crate) number: &'static str,
-    pub(crate) operation: &'static str,
-    /// Input and target, or what else the operation reads.
-    pub(crate) forms: &'static str,
-    pub(crate) data: &'static str,
-    pub(crate) len: usize,
-    pub(crate) rows: usize,
+    number: &'static str,
+    operation: &'static str,
+    read: Read,
+    len: usize,
+    rows: usize,
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Case { number, operation, forms, data, len, rows } = self;
-        write!(f, "{number} {operation} {forms} {data} {len}/{rows}")
+        let Case { number, operation, read, len, rows } = self;
+        write!(f, "{number} {operation} {read} {len}/{rows}")
+    }
+}
+
+/// What an operation reads.
+#[derive(Clone, Copy)]
+enum Read {
+    Pair(Pair, PairData),
+    Logits(LogitsData),
+    Loss(Kind, RowsData, TeacherForm),
+}
+
+impl fmt::Display for Read {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Read::Pair(Pair { input, target }, data) => {
+                write!(f, "{}|{} {}", input.name(), target.name(), data.name())
+            }
+            Read::Logits(data) => write!(f, "logits {}", data.name()),
+            Read::Loss(kind, data, teacher) => {
+                write!(f, "{} {} {}", kind.name(), data.name(), teacher.name())
+            }
+        }
     }
 }
 
 /// Takes results: of a single number its bits, of more the first, the last and a hash of all. All NaNs are one.
 pub(crate) type Report<'a> = &'a mut dyn FnMut(Case, &[u64]);
 
-/// Sebastiano Vigna's splitmix64.
-struct Random(u64);
-
+/// Numbers put together from random bits.
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     fn exponent(&mut self, lowest: i16, count: u64) -> i16 {
         lowest + (self.next() % count) as i16
     }
@@ -171,7 +193,7 @@ impl Random {
 
 /// Fowler, Noll and Vo's hash (1a) of all bytes, so that a change of order changes it too.
 fn hash<T: Number>(numbers: &[T]) -> u64 {
-    let bytes = numbers.iter().flat_map(|x| x.bits().to_le_bytes());
+    let bytes = numbers.iter().flat_map(|x| x.result_bits().to_le_bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
@@ -180,8 +202,10 @@ fn hash<T: Number>(numbers: &[T]) -> u64 {
 fn report_slice<T: Number>(case: Case, numbers: &[T], report: Report<'_>) {
     match numbers {
         [] => report(case, &[]),
-        [only] => report(case, &[only.bits()]),
-        [first, .., last] => report(case, &[first.bits(), last.bits(), hash(numbers)]),
+        [only] => report(case, &[only.result_bits()]),
+        [first, .., last] => {
+            report(case, &[first.result_bits(), last.result_bits(), hash(numbers)])
+        }
     }
 }
 
@@ -199,89 +223,114 @@ fn rows_of(len: usize) -> usize {
     }
 }
 
+/// Input and target.
 #[derive(Clone, Copy)]
-struct Forms {
-    log_input: bool,
-    log_target: bool,
-    name: &'static str,
+struct Pair {
+    input: Form,
+    target: Form,
 }
 
-const FORMS: [Forms; 4] = [
-    Forms { log_input: true, log_target: false, name: "log_probs|probs" },
-    Forms { log_input: true, log_target: true, name: "log_probs|log_probs" },
-    Forms { log_input: false, log_target: false, name: "probs|probs" },
-    Forms { log_input: false, log_target: true, name: "probs|log_probs" },
+const PAIRS: [Pair; 4] = [
+    Pair { input: Form::LogProbs, target: Form::Probs },
+    Pair { input: Form::LogProbs, target: Form::LogProbs },
+    Pair { input: Form::Probs, target: Form::Probs },
+    Pair { input: Form::Probs, target: Form::LogProbs },
 ];
 
-impl Forms {
-    fn fill_ordinary<T: Number>(self, len: usize, space: &mut Space<T>) {
-        let mut random = Random(len as u64);
+#[derive(Clone, Copy)]
+enum PairData {
+    Ordinary,
+    /// Some are zero or subnormal.
+    Zeros,
+    /// Every pair of special numbers.
+    Grid,
+}
+
+impl PairData {
+    const fn name(self) -> &'static str {
+        match self {
+            PairData::Ordinary => "ordinary",
+            PairData::Zeros => "zeros",
+            PairData::Grid => "grid",
+        }
+    }
+}
+
+impl Pair {
+    fn fill<T: Number>(self, data: PairData, len: usize, space: &mut Space<T>) {
+        let mut random = Random::new(len as u64);
         let Space { input, target, factors, .. } = space;
         let elements = input.iter_mut().zip(target).zip(factors);
         for ((x, t), g) in elements.take(len) {
-            *x = if self.log_input { random.logarithm() } else { random.probability() };
-            *t = if self.log_target { random.logarithm() } else { random.probability() };
+            *x = self.input.ordinary(&mut random);
+            *t = self.target.ordinary(&mut random);
             *g = random.any();
         }
-    }
-
-    fn fill_with_zeros<T: Number>(self, len: usize, space: &mut Space<T>) {
-        self.fill_ordinary(len, space);
-        let (of_input, of_target) = (usize::from(self.log_input), usize::from(self.log_target));
-        for (i, (x, t)) in space.input.iter_mut().zip(&mut space.target).enumerate().take(len) {
-            match i % 16 {
-                2 | 7 | 15 => (*x, *t) = (T::ZEROS[of_input], T::ZEROS[of_target]),
-                5 => *t = T::TINY[of_target],
-                10 => *x = T::TINY[of_input],
-                12 => (*x, *t) = (T::TINY[of_input], T::TINY[of_target]),
-                _ => {}
+        match data {
+            PairData::Ordinary => {}
+            PairData::Zeros => self.add_zeros(len, space),
+            PairData::Grid => {
+                let specials = specials::<T>();
+                let pairs = specials.into_iter().flat_map(|x| specials.map(|t| (x, t)));
+                for (i, (x, t)) in pairs.enumerate() {
+                    (space.input[i], space.target[i]) = (x, t);
+                }
             }
         }
     }
 
-    fn fill_grid<T: Number>(self, space: &mut Space<T>) {
-        self.fill_ordinary(GRID, space);
-        let pairs = T::SPECIALS.into_iter().flat_map(|x| T::SPECIALS.map(|t| (x, t)));
-        for (i, (x, t)) in pairs.enumerate() {
-            (space.input[i], space.target[i]) = (x, t);
+    fn add_zeros<T: Number>(self, len: usize, space: &mut Space<T>) {
+        let Pair { input, target } = self;
+        for (i, (x, t)) in space.input.iter_mut().zip(&mut space.target).enumerate().take(len) {
+            match i % 16 {
+                2 | 7 | 15 => (*x, *t) = (input.zero(), target.zero()),
+                5 => *t = target.subnormal(),
+                10 => *x = input.subnormal(),
+                12 => (*x, *t) = (input.subnormal(), target.subnormal()),
+                _ => {}
+            }
         }
     }
 
     fn report<T: Number>(
         self,
         isa: Isa,
-        data: &'static str,
+        data: PairData,
         len: usize,
         space: &mut Space<T>,
         report: Report<'_>,
     ) -> Result<(), Error> {
+        self.fill(data, len, space);
         let rows = rows_of(len);
-        let case =
-            |operation| Case { number: T::NAME, operation, forms: self.name, data, len, rows };
+        let read = Read::Pair(self, data);
+        let case = |operation| Case { number: T::NAME, operation, read, len, rows };
         let (input, target) = (&space.input[..len], &space.target[..len]);
-        let input = if self.log_input { Input::LogProbs(input) } else { Input::Probs(input) };
-        let target = if self.log_target { Target::LogProbs(target) } else { Target::Probs(target) };
+        let input = match self.input {
+            Form::Probs => Input::Probs(input),
+            Form::LogProbs => Input::LogProbs(input),
+        };
+        let target = match self.target {
+            Form::Probs => Target::Probs(target),
+            Form::LogProbs => Target::LogProbs(target),
+        };
         let kl = KlDiv::new(input, target)?.on(isa)?;
-        report(case("sum"), &[kl.sum().bits()]);
-        report(case("mean"), &[kl.mean().bits()]);
-        report(case("entropy"), &[kl.entropy().bits()]);
-        report(case("cross_entropy"), &[kl.cross_entropy().bits()]);
+        report(case("sum"), &[kl.sum().result_bits()]);
+        report(case("mean"), &[kl.mean().result_bits()]);
+        report(case("entropy"), &[kl.entropy().result_bits()]);
+        report(case("cross_entropy"), &[kl.cross_entropy().result_bits()]);
         kl.row_sums(&mut space.out[..rows])?;
         report_slice(case("row_sums"), &space.out[..rows], report);
         let out = &mut space.out[..len];
         kl.pointwise(out)?;
         report_slice(case("pointwise"), out, report);
-        let upstreams = [
-            ["grad_input uniform", "grad_target uniform"],
-            ["grad_input per_row", "grad_target per_row"],
-            ["grad_input per_element", "grad_target per_element"],
-        ];
-        for (kind, [by_input, by_target]) in upstreams.into_iter().enumerate() {
-            let upstream = match kind {
-                0 => Upstream::Uniform(T::compose(true, -2, 1 << 63)),
-                1 => Upstream::PerRow(&space.factors[..rows]),
-                _ => Upstream::PerElement(&space.factors[..len]),
-            };
+        let uniform = Upstream::Uniform(T::compose(true, -2, 1 << 63));
+        let per_row = Upstream::PerRow(&space.factors[..rows]);
+        let per_element = Upstream::PerElement(&space.factors[..len]);
+        for (upstream, by_input, by_target) in [
+            (uniform, "grad_input uniform", "grad_target uniform"),
+            (per_row, "grad_input per_row", "grad_target per_row"),
+            (per_element, "grad_input per_element", "grad_target per_element"),
+        ] {
             kl.grad_input(upstream, out)?;
             report_slice(case(by_input), out, report);
             kl.grad_target(upstream, out)?;
@@ -300,19 +349,35 @@ pub(crate) fn elementwise<T: Number>(
     space: &mut Space<T>,
     report: Report<'_>,
 ) -> Result<(), Error> {
-    for forms in FORMS {
+    for pair in PAIRS {
         for len in LENGTHS {
-            forms.fill_ordinary(len, space);
-            forms.report(isa, "ordinary", len, space, report)?;
+            pair.report(isa, PairData::Ordinary, len, space, report)?;
         }
         for len in LENGTHS_WITH_ZEROS {
-            forms.fill_with_zeros(len, space);
-            forms.report(isa, "zeros", len, space, report)?;
+            pair.report(isa, PairData::Zeros, len, space, report)?;
         }
-        forms.fill_grid(space);
-        forms.report(isa, "grid", GRID, space, report)?;
+        pair.report(isa, PairData::Grid, GRID, space, report)?;
     }
     Ok(())
+}
+
+#[derive(Clone, Copy)]
+enum LogitsData {
+    Ordinary,
+    Masked,
+    Specials,
+}
+
+impl LogitsData {
+    const ALL: [Self; 3] = [LogitsData::Ordinary, LogitsData::Masked, LogitsData::Specials];
+
+    const fn name(self) -> &'static str {
+        match self {
+            LogitsData::Ordinary => "ordinary",
+            LogitsData::Masked => "masked",
+            LogitsData::Specials => "specials",
+        }
+    }
 }
 
 /// `log_softmax` and `softmax`, which choose their instruction set themselves.
@@ -320,19 +385,22 @@ pub(crate) fn elementwise<T: Number>(
 /// # Errors
 /// None; lengths agree.
 pub(crate) fn logits<T: Number>(space: &mut Space<T>, report: Report<'_>) -> Result<(), Error> {
+    let specials = specials::<T>();
     for (rows, classes) in LOGITS {
         let len = rows * classes;
-        for data in ["ordinary", "masked", "specials"] {
-            let mut random = Random(len as u64);
+        for data in LogitsData::ALL {
+            let mut random = Random::new(len as u64);
             for (i, logit) in space.input[..len].iter_mut().enumerate() {
-                *logit = match (data, i % 7) {
-                    ("masked", 1 | 4) => T::ZEROS[1],
-                    ("specials", 3) => T::SPECIALS[(i / 7) % SPECIALS],
-                    _ => random.any(),
+                *logit = match data {
+                    LogitsData::Masked if matches!(i % 7, 1 | 4) => T::of(f64::NEG_INFINITY),
+                    LogitsData::Specials if i % 7 == 3 => specials[(i / 7) % SPECIALS],
+                    LogitsData::Ordinary | LogitsData::Masked | LogitsData::Specials => {
+                        random.any()
+                    }
                 };
             }
-            let case =
-                |operation| Case { number: T::NAME, operation, forms: "logits", data, len, rows };
+            let read = Read::Logits(data);
+            let case = |operation| Case { number: T::NAME, operation, read, len, rows };
             let logits = Rows::new(&space.input[..len], classes)?;
             let out = &mut space.out[..len];
             log_softmax(logits, out)?;
@@ -344,6 +412,133 @@ pub(crate) fn logits<T: Number>(space: &mut Space<T>, report: Report<'_>) -> Res
     Ok(())
 }
 
+/// Which divergence; the library's own says its share in the element type.
+#[derive(Clone, Copy)]
+enum Kind {
+    Forward,
+    Reverse,
+    Mixture,
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Kind::Forward, Kind::Reverse, Kind::Mixture];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Kind::Forward => "forward",
+            Kind::Reverse => "reverse",
+            Kind::Mixture => "mixture",
+        }
+    }
+
+    fn divergence<T: Number>(self) -> Divergence<T> {
+        match self {
+            Kind::Forward => Divergence::Forward,
+            Kind::Reverse => Divergence::Reverse,
+            Kind::Mixture => Divergence::JensenShannon { beta: T::compose(false, -2, 0) },
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum TeacherForm {
+    Logits,
+    Shares(Form),
+    Classes,
+}
+
+impl TeacherForm {
+    const ALL: [Self; 4] = [
+        TeacherForm::Logits,
+        TeacherForm::Shares(Form::LogProbs),
+        TeacherForm::Shares(Form::Probs),
+        TeacherForm::Classes,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            TeacherForm::Logits => "logits",
+            TeacherForm::Shares(form) => form.name(),
+            TeacherForm::Classes => "classes",
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum RowsData {
+    Ordinary,
+    /// Ever larger powers of two.
+    Rising,
+    Masked,
+    /// The last bit of a teacher's logit is nearly nothing.
+    Close,
+}
+
+impl RowsData {
+    const ALL: [Self; 4] =
+        [RowsData::Ordinary, RowsData::Rising, RowsData::Masked, RowsData::Close];
+
+    const fn name(self) -> &'static str {
+        match self {
+            RowsData::Ordinary => "ordinary",
+            RowsData::Rising => "rising",
+            RowsData::Masked => "masked",
+            RowsData::Close => "close",
+        }
+    }
+
+    /// Many blocks take long where floats are emulated, and differ only here.
+    const fn needs_many_blocks(self, form: TeacherForm) -> bool {
+        let rows_move = match self {
+            RowsData::Rising | RowsData::Close => true,
+            RowsData::Ordinary | RowsData::Masked => false,
+        };
+        let of_logits = match form {
+            TeacherForm::Logits => true,
+            TeacherForm::Shares(_) | TeacherForm::Classes => false,
+        };
+        rows_move && of_logits
+    }
+
+    fn fill<T: Number>(
+        self,
+        form: TeacherForm,
+        classes: usize,
+        student: &mut [T],
+        teacher: &mut [T],
+    ) {
+        let mut random = Random::new(student.len() as u64);
+        for (i, (x, t)) in student.iter_mut().zip(teacher).enumerate() {
+            *x = random.any();
+            *t = match form {
+                TeacherForm::Shares(form) => form.ordinary(&mut random),
+                TeacherForm::Logits | TeacherForm::Classes => random.any(),
+            };
+            match self {
+                RowsData::Ordinary => {}
+                RowsData::Rising => {
+                    *x = T::compose(false, (i % classes * 7 / classes) as i16, random.next());
+                }
+                RowsData::Masked => {
+                    if i % 3 == 0 || i % classes < classes / 4 {
+                        *x = T::of(f64::NEG_INFINITY);
+                        *t = match form {
+                            TeacherForm::Shares(form) => form.zero(),
+                            TeacherForm::Logits | TeacherForm::Classes => T::of(f64::NEG_INFINITY),
+                        };
+                    }
+                }
+                RowsData::Close => match form {
+                    TeacherForm::Logits => {
+                        *t = *x + T::compose(i % 2 == 0, -16, random.next());
+                    }
+                    TeacherForm::Shares(_) | TeacherForm::Classes => {}
+                },
+            }
+        }
+    }
+}
+
 /// Losses of rows and their gradients: every teacher, every divergence.
 ///
 /// # Errors
@@ -353,108 +548,53 @@ pub(crate) fn distillation<T: Number>(
     space: &mut Space<T>,
     report: Report<'_>,
 ) -> Result<(), Error> {
-    let quarter = T::compose(false, -2, 0);
-    let divergences = [
-        ("forward", Divergence::Forward),
-        ("reverse", Divergence::Reverse),
-        ("mixture", Divergence::JensenShannon { beta: quarter }),
-    ];
     for (rows, classes) in DISTILLATION {
         let len = rows * classes;
-        for data in ["ordinary", "rising", "masked", "close"] {
-            for form in ["logits", "log_probs", "probs", "classes"] {
-                // Many blocks take long where floats are emulated, and differ only here.
-                let blocks_matter = form == "logits" && matches!(data, "rising" | "close");
-                if classes > 1_000 && !blocks_matter {
+        for data in RowsData::ALL {
+            for form in TeacherForm::ALL {
+                if classes > 1_000 && !data.needs_many_blocks(form) {
                     continue;
                 }
                 let Space { input, target, out, .. } = &mut *space;
                 let (student, numbers, out) =
                     (&mut input[..len], &mut target[..len], &mut out[..len + rows]);
-                fill_rows(data, form, classes, student, numbers);
+                data.fill(form, classes, student, numbers);
                 let indices = [2, 0, 1, 2];
                 let teacher_rows = Rows::new(&*numbers, classes)?;
                 let teacher = match form {
-                    "logits" => Teacher::Logits(teacher_rows),
-                    "log_probs" => Teacher::LogProbs(teacher_rows),
-                    "probs" => Teacher::Probs(teacher_rows),
-                    _ => Teacher::Classes(&indices[..rows]),
+                    TeacherForm::Logits => Teacher::Logits(teacher_rows),
+                    TeacherForm::Shares(Form::LogProbs) => Teacher::LogProbs(teacher_rows),
+                    TeacherForm::Shares(Form::Probs) => Teacher::Probs(teacher_rows),
+                    TeacherForm::Classes => Teacher::Classes(&indices[..rows]),
                 };
                 let loss = DistillLoss::new(Rows::new(&*student, classes)?, teacher)?.on(isa)?;
-                for (forms, divergence) in divergences {
+                for kind in Kind::ALL {
                     // A temperature that is no power of two.
-                    let loss =
-                        loss.divergence(divergence)?.temperature(T::compose(false, 0, 1 << 63))?;
-                    let case = |operation| Case {
-                        number: T::NAME,
-                        operation,
-                        forms,
-                        data: match (data, form) {
-                            ("ordinary", "logits") => "ordinary logits",
-                            ("ordinary", "log_probs") => "ordinary log_probs",
-                            ("ordinary", "probs") => "ordinary probs",
-                            ("ordinary", _) => "ordinary classes",
-                            ("rising", "logits") => "rising logits",
-                            ("rising", "log_probs") => "rising log_probs",
-                            ("rising", "probs") => "rising probs",
-                            ("rising", _) => "rising classes",
-                            ("masked", "logits") => "masked logits",
-                            ("masked", "log_probs") => "masked log_probs",
-                            ("masked", "probs") => "masked probs",
-                            ("masked", _) => "masked classes",
-                            (_, "logits") => "close logits",
-                            (_, "log_probs") => "close log_probs",
-                            (_, "probs") => "close probs",
-                            _ => "close classes",
-                        },
-                        len,
-                        rows,
-                    };
+                    let loss = loss.divergence(kind.divergence())?.temperature(T::compose(
+                        false,
+                        0,
+                        1 << 63,
+                    ))?;
+                    let read = Read::Loss(kind, data, form);
+                    let case = |operation| Case { number: T::NAME, operation, read, len, rows };
                     let upstream = Upstream::Uniform(T::compose(true, -2, 1 << 63));
-                    report(case("distill"), &[loss.reduce(Reduction::Sum).bits()]);
+                    report(case("distill"), &[loss.reduce(Reduction::Sum).result_bits()]);
                     let (losses, grad) = out.split_at_mut(rows);
                     loss.row_losses(losses)?;
                     report_slice(case("row_losses"), losses, report);
                     loss.loss_and_grad_student(upstream, losses, grad)?;
                     report_slice(case("fused losses"), losses, report);
                     report_slice(case("grad_student"), grad, report);
-                    if form != "classes" {
-                        loss.grad_teacher(upstream, grad)?;
-                        report_slice(case("grad_teacher"), grad, report);
+                    match form {
+                        TeacherForm::Logits | TeacherForm::Shares(_) => {
+                            loss.grad_teacher(upstream, grad)?;
+                            report_slice(case("grad_teacher"), grad, report);
+                        }
+                        TeacherForm::Classes => {}
                     }
                 }
             }
         }
     }
     Ok(())
-}
-
-fn fill_rows<T: Number>(
-    data: &str,
-    form: &str,
-    classes: usize,
-    student: &mut [T],
-    teacher: &mut [T],
-) {
-    let mut random = Random(student.len() as u64);
-    for (i, (x, t)) in student.iter_mut().zip(teacher).enumerate() {
-        *x = random.any();
-        *t = match form {
-            "log_probs" => random.logarithm(),
-            "probs" => random.probability(),
-            _ => random.any(),
-        };
-        let masked = i % 3 == 0 || i % classes < classes / 4;
-        match data {
-            // Ever larger powers of two.
-            "rising" => *x = T::compose(false, (i % classes * 7 / classes) as i16, random.next()),
-            "masked" if masked => {
-                *x = T::ZEROS[1];
-                *t = T::ZEROS[usize::from(form != "probs")];
-            }
-            // The last bit of a teacher's logit is nearly nothing.
-            "close" if form == "logits" => *t = *x + T::compose(i % 2 == 0, -16, random.next()),
-            _ => {}
-        }
-    }
 }
