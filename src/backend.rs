@@ -28,6 +28,7 @@ pub use machine::{Backend, Number};
 
 impl Backend {
     /// The back-end of an instruction set, or the error that says it is not there.
+    #[inline]
     pub(crate) fn of(isa: Isa) -> Result<Backend, Error> {
         Backend::new(isa).ok_or(Error::IsaUnavailable { isa })
     }

@@ -129,10 +129,8 @@ impl<'a, T> Rows<'a, T> {
     /// Takes the first row off.
     #[inline(always)]
     pub(crate) fn take_row(&mut self) -> Option<&'a [T]> {
-        let row = self.values.split_off(..self.classes)?;
-        let padding = (self.stride - self.classes).min(self.values.len());
-        self.values = self.values.get(padding..).unwrap_or_default();
-        Some(row)
+        let length = self.stride.min(self.values.len());
+        self.values.split_off(..length)?.get(..self.classes)
     }
 }
 
@@ -147,8 +145,9 @@ impl<'a, T> RowsMut<'a, T> {
     /// Takes the first row off: its classes and its padding.
     #[inline(always)]
     pub(crate) fn take_row(&mut self) -> Option<[&'a mut [T]; 2]> {
-        let row = self.values.split_off_mut(..self.classes)?;
-        let padding = (self.stride - self.classes).min(self.values.len());
-        Some([row, self.values.split_off_mut(..padding).unwrap_or_default()])
+        let length = self.stride.min(self.values.len());
+        let (row, padding) =
+            self.values.split_off_mut(..length)?.split_at_mut_checked(self.classes)?;
+        Some([row, padding])
     }
 }

@@ -68,7 +68,8 @@ pub struct Single<'a, T> {
 fn row_sums<T: Number, F: Formula<T>>(
     formula: F,
     backend: Backend,
-    [x, t]: [&[T]; 2],
+    x: &[T],
+    t: &[T],
     row_length: usize,
     out: &mut [T],
 ) {
@@ -76,9 +77,9 @@ fn row_sums<T: Number, F: Formula<T>>(
 }
 
 #[inline(always)]
-fn sum<T: Number, F: Formula<T>>(formula: F, backend: Backend, [x, t]: [&[T]; 2]) -> T {
+fn sum<T: Number, F: Formula<T>>(formula: F, backend: Backend, x: &[T], t: &[T]) -> T {
     let mut out = [T::ZERO];
-    row_sums(formula, backend, [x, t], t.len(), &mut out);
+    row_sums(formula, backend, x, t, t.len(), &mut out);
     out[0]
 }
 
@@ -87,7 +88,8 @@ fn sum<T: Number, F: Formula<T>>(formula: F, backend: Backend, [x, t]: [&[T]; 2]
 fn chunk<T: Number, F: Formula<T>>(
     formula: F,
     backend: Backend,
-    [x, t]: [&[T]; 2],
+    x: &[T],
+    t: &[T],
 ) -> Compensated<T> {
     backend.run(ChunkSum { formula, x, t })
 }
@@ -96,7 +98,8 @@ fn chunk<T: Number, F: Formula<T>>(
 fn write<T: Number, F: Formula<T>>(
     formula: F,
     backend: Backend,
-    [x, t]: [&[T]; 2],
+    x: &[T],
+    t: &[T],
     row_length: usize,
     upstream: Upstream<'_, T>,
     out: &mut [T],
@@ -107,13 +110,18 @@ fn write<T: Number, F: Formula<T>>(
 /// A function of its own, compiled in this crate, that calls one of those above with a formula.
 macro_rules! compiled {
     (
-        $elem:ty, $formula:ty, $backend:expr, $slices:expr,
+        $elem:ty, $formula:ty, $backend:expr, $x:expr, $t:expr,
         $function:ident($($argument:ident: $type:ty),*) -> $out:ty
     ) => {{
-        fn compiled(backend: Backend, slices: [&[$elem]; 2], $($argument: $type),*) -> $out {
-            $function(<$formula>::NEW, backend, slices, $($argument),*)
+        fn compiled(
+            backend: Backend,
+            x: &[$elem],
+            t: &[$elem],
+            $($argument: $type),*
+        ) -> $out {
+            $function(<$formula>::NEW, backend, x, t, $($argument),*)
         }
-        compiled($backend, $slices, $($argument),*)
+        compiled($backend, $x, $t, $($argument),*)
     }};
 }
 
@@ -123,16 +131,16 @@ macro_rules! of_pair {
     ($pair:ident, $elem:ty, $family:ident, $($call:tt)*) => {
         match ($pair.input, $pair.target) {
             (Input::LogProbs(x), Target::Probs(t)) => {
-                compiled!($elem, Of<$family, LnProbs, Probs>, $pair.backend, [x, t], $($call)*)
+                compiled!($elem, Of<$family, LnProbs, Probs>, $pair.backend, x, t, $($call)*)
             }
             (Input::LogProbs(x), Target::LogProbs(t)) => {
-                compiled!($elem, Of<$family, LnProbs, LnProbs>, $pair.backend, [x, t], $($call)*)
+                compiled!($elem, Of<$family, LnProbs, LnProbs>, $pair.backend, x, t, $($call)*)
             }
             (Input::Probs(x), Target::Probs(t)) => {
-                compiled!($elem, Of<$family, Probs, Probs>, $pair.backend, [x, t], $($call)*)
+                compiled!($elem, Of<$family, Probs, Probs>, $pair.backend, x, t, $($call)*)
             }
             (Input::Probs(x), Target::LogProbs(t)) => {
-                compiled!($elem, Of<$family, Probs, LnProbs>, $pair.backend, [x, t], $($call)*)
+                compiled!($elem, Of<$family, Probs, LnProbs>, $pair.backend, x, t, $($call)*)
             }
         }
     };
@@ -142,10 +150,10 @@ macro_rules! of_single {
     ($single:ident, $elem:ty, $family:ident, $($call:tt)*) => {
         match $single.values {
             Target::Probs(t) => {
-                compiled!($elem, Of<$family, LnProbs, Probs>, $single.backend, [t, t], $($call)*)
+                compiled!($elem, Of<$family, LnProbs, Probs>, $single.backend, t, t, $($call)*)
             }
             Target::LogProbs(t) => {
-                compiled!($elem, Of<$family, LnProbs, LnProbs>, $single.backend, [t, t], $($call)*)
+                compiled!($elem, Of<$family, LnProbs, LnProbs>, $single.backend, t, t, $($call)*)
             }
         }
     };

@@ -35,10 +35,11 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
         let Softmax { form, mut logits, mut out } = self;
-        if is_short::<L>(logits.classes) {
+        let Rows { values, classes, stride } = logits;
+        if is_short::<L>(classes) && stride == classes {
             return match form {
-                ShareForm::Probability => short_rows::<L, false>(l, logits, out),
-                ShareForm::Logarithm => short_rows::<L, true>(l, logits, out),
+                ShareForm::Probability => short_rows::<L, false>(l, values, classes, out.values),
+                ShareForm::Logarithm => short_rows::<L, true>(l, values, classes, out.values),
             };
         }
         while let (Some(row), Some([out, padding])) = (logits.take_row(), out.take_row()) {
@@ -53,7 +54,9 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
                     map(l, LnShare { largest, ln_mass }, row, row, T::ZERO, &[], out);
                 }
             }
-            padding.fill(T::ZERO);
+            if !padding.is_empty() {
+                padding.fill(T::ZERO);
+            }
         }
     }
 }
@@ -69,15 +72,17 @@ fn ln_of<L: Lanes>(l: L, x: L::Elem) -> L::Vec {
 #[inline(always)]
 fn short_rows<L: Lanes, const LN: bool>(
     l: L,
-    mut logits: Rows<'_, L::Elem>,
-    mut out: RowsMut<'_, L::Elem>,
+    mut logits: &[L::Elem],
+    classes: usize,
+    mut out: &mut [L::Elem],
 ) {
-    let present = l.first_lanes(logits.classes);
-    let mut left = logits.rows();
-    while left >= FOUR {
+    let present = l.first_lanes(classes);
+    while let (Some(mut rows), Some(mut out)) =
+        (logits.split_off(..FOUR * classes), out.split_off_mut(..FOUR * classes))
+    {
         let t = [
-            [next_row(l, &mut logits), next_row(l, &mut logits)],
-            [next_row(l, &mut logits), next_row(l, &mut logits)],
+            [next_row(l, &mut rows, classes), next_row(l, &mut rows, classes)],
+            [next_row(l, &mut rows, classes), next_row(l, &mut rows, classes)],
         ];
         let below = below(Two(Two(l)), t, [[present; 2]; 2]);
         let [[a, b], [c, d]] = below;
@@ -87,19 +92,18 @@ fn short_rows<L: Lanes, const LN: bool>(
             shares_of_four::<_, _, LN>(l, l, below, present)
         };
         for result in [a, b, c, d] {
-            store_next_row(l, &mut out, result);
+            store_next_row(l, &mut out, classes, result);
         }
-        left -= FOUR;
     }
-    for _ in 0..left {
-        let t = next_row(l, &mut logits);
+    while out.len() >= classes {
+        let t = next_row(l, &mut logits, classes);
         let below = below(l, t, present);
         let result = if l.all_usual_exponents([below, below, below, below]) {
             shares::<_, LN>(usual(l), below, present)
         } else {
             shares::<_, LN>(l, below, present)
         };
-        store_next_row(l, &mut out, result);
+        store_next_row(l, &mut out, classes, result);
     }
 }
 
@@ -153,20 +157,18 @@ fn only_present<A: Arithmetic>(a: A, v: A::Vec, present: A::Mask) -> A::Vec {
 
 /// Takes a row off, −∞ in the lanes without an element.
 #[inline(always)]
-fn next_row<L: Lanes>(l: L, logits: &mut Rows<'_, L::Elem>) -> L::Vec {
-    only(l, logits.take_row().unwrap_or_default(), L::Elem::NEG_INFINITY)
+fn next_row<L: Lanes>(l: L, logits: &mut &[L::Elem], classes: usize) -> L::Vec {
+    only(l, logits.split_off(..classes).unwrap_or_default(), L::Elem::NEG_INFINITY)
 }
 
 /// Takes the place of a row off and writes it.
 #[inline(always)]
-fn store_next_row<L: Lanes>(l: L, out: &mut RowsMut<'_, L::Elem>, v: L::Vec) {
-    let Some([row, padding]) = out.take_row() else { return };
-    let (whole, tail) = l.split_slice_mut(row);
+fn store_next_row<L: Lanes>(l: L, out: &mut &mut [L::Elem], classes: usize, v: L::Vec) {
+    let (whole, tail) = l.split_slice_mut(out.split_off_mut(..classes).unwrap_or_default());
     match whole.first_mut() {
         Some(raw) => *raw = l.store(v),
         None => l.store_tail(tail, v),
     }
-    padding.fill(L::Elem::ZERO);
 }
 
 /// `e^(t − largest)`.

@@ -6,7 +6,7 @@ use crate::lanes::scalar::Scalar;
 use crate::lanes::{Kernel, Lanes};
 use crate::stream::compensated::Compensated;
 use crate::stream::fold::{FOUR, fold, is_short, merge_four, merge_lanes, quarter};
-use crate::stream::group::{only, part, registers, whole};
+use crate::stream::group::{both_whole, last_part, only, register, registers};
 use crate::stream::order::{CHUNK, GROUP, SMALL, virtual_lanes};
 
 /// The sum of a formula over each row of `row_length` elements, a stream of its own each.
@@ -173,6 +173,7 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     let (x, x_tail) = l.split_slice(x);
     let (t, t_tail) = l.split_slice(t);
     let (fill_x, fill_t) = formula.fill();
+    let (last_x, last_t) = (last_part(l, x_tail, fill_x), last_part(l, t_tail, fill_t));
     let blocks = t.len() / (GROUP * registers);
     let left = t.len() % (GROUP * registers) + usize::from(!t_tail.is_empty());
     let groups = blocks * registers + left.min(registers);
@@ -186,9 +187,7 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     loop {
         // The usual case: as many full groups of usual elements as come.
         let mut start = first_of_group(index, registers);
-        while let (Some(gx), Some(gt)) =
-            (whole(l, x, start, registers), whole(l, t, start, registers))
-        {
+        while let Some([gx, gt]) = both_whole(l, [x, t], start, registers) {
             let usual = if shows {
                 !careful && formula.usual_if_sum_is_finite(l, gx, gt)
             } else {
@@ -220,11 +219,13 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
             continue;
         }
         // Any other group, one register at a time.
-        let gx = part(l, x, x_tail, [start, registers], fill_x);
-        let gt = part(l, t, t_tail, [start, registers], fill_t);
         let mut terms = [zero; GROUP];
-        let pairs = gx.registers.into_iter().zip(gt.registers).take(gt.present);
-        for (term, (x, t)) in terms.iter_mut().zip(pairs) {
+        for (g, term) in terms.iter_mut().enumerate() {
+            let at = start + g * registers;
+            let (Some(x), Some(t)) = (register(l, x, last_x, at), register(l, t, last_t, at))
+            else {
+                break;
+            };
             *term = any_value(l, formula, x, t, zero);
         }
         add_to(l, bank, index % registers, terms);
@@ -320,7 +321,7 @@ fn sum_lane<L: Lanes, F: Formula<L::Elem>>(
     let mut at = first;
     // Where usual elements have a text of their own, whole groups alone are worth a copy of it.
     while !F::BRANCHES
-        && let (Some(x), Some(t)) = (whole(l, x, at, lanes), whole(l, t, at, lanes))
+        && let Some([x, t]) = both_whole(l, [x, t], at, lanes)
     {
         let mut terms = [zero; GROUP];
         for (term, (x, t)) in terms.iter_mut().zip(x.into_iter().zip(t)) {

@@ -3,7 +3,7 @@
 use crate::float::Float;
 use crate::formula::{Formula, any_value, register_value, usual_values};
 use crate::lanes::{Kernel, Lanes, usual};
-use crate::stream::group::whole;
+use crate::stream::group::first_four;
 use crate::stream::order::GROUP;
 use crate::upstream::Upstream;
 
@@ -66,10 +66,10 @@ pub(crate) fn map<L: Lanes, F: Formula<L::Elem>>(
         let each = each.get(index * step..).unwrap_or(&[]);
         if !alone
             && let (Some(x), Some(t), [a, b, c, d]) =
-                (whole(l, x, 0, 1), whole(l, t, 0, 1), &mut *out)
+                (first_four(l, x), first_four(l, t), &mut *out)
             && formula.usual(l, x, t)
         {
-            let g = whole(l, each, 0, 1).unwrap_or([same; GROUP]);
+            let g = first_four(l, each).unwrap_or([same; GROUP]);
             let [va, vb, vc, vd] = usual_values(l, formula, x, t, g);
             [*a, *b, *c, *d] = [l.store(va), l.store(vb), l.store(vc), l.store(vd)];
             continue;

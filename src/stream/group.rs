@@ -21,8 +21,61 @@ pub(crate) fn whole<L: Lanes>(
     start: usize,
     step: usize,
 ) -> Option<[L::Vec; GROUP]> {
-    let group = slice.get(start..)?.get(..3 * step + 1)?;
-    Some([l.load(group[0]), l.load(group[step]), l.load(group[2 * step]), l.load(group[3 * step])])
+    Some(load(l, span::<L>(slice, start, step)?, step))
+}
+
+/// The groups at one place of two slices, if they are all there. Both are looked for before either is
+/// loaded.
+#[inline(always)]
+pub(crate) fn both_whole<L: Lanes>(
+    l: L,
+    [x, t]: [&[L::Raw]; 2],
+    start: usize,
+    step: usize,
+) -> Option<[[L::Vec; GROUP]; 2]> {
+    let (x, t) = (span::<L>(x, start, step)?, span::<L>(t, start, step)?);
+    Some([load(l, x, step), load(l, t, step)])
+}
+
+/// What a group lies in.
+#[inline(always)]
+fn span<L: Lanes>(slice: &[L::Raw], start: usize, step: usize) -> Option<&[L::Raw]> {
+    slice.get(start..)?.get(..3 * step + 1)
+}
+
+#[inline(always)]
+fn load<L: Lanes>(l: L, group: &[L::Raw], step: usize) -> [L::Vec; GROUP] {
+    [l.load(group[0]), l.load(group[step]), l.load(group[2 * step]), l.load(group[3 * step])]
+}
+
+/// The first four registers, which follow each other, if there are as many.
+#[inline(always)]
+pub(crate) fn first_four<L: Lanes>(l: L, slice: &[L::Raw]) -> Option<[L::Vec; GROUP]> {
+    match slice {
+        &[a, b, c, d, ..] => Some([l.load(a), l.load(b), l.load(c), l.load(d)]),
+        [] | [_] | [_, _] | [_, _, _] => None,
+    }
+}
+
+/// The part of a register at the end of a slice, if there is one; `fill` in the lanes beyond it.
+#[inline(always)]
+pub(crate) fn last_part<L: Lanes>(l: L, tail: &[L::Elem], fill: L::Elem) -> Option<L::Vec> {
+    if tail.is_empty() { None } else { Some(l.load_tail(tail, fill)) }
+}
+
+/// The register at one place: a whole one, or that part.
+#[inline(always)]
+pub(crate) fn register<L: Lanes>(
+    l: L,
+    slice: &[L::Raw],
+    last_part: Option<L::Vec>,
+    at: usize,
+) -> Option<L::Vec> {
+    match slice.get(at) {
+        Some(&raw) => Some(l.load(raw)),
+        None if at == slice.len() => last_part,
+        None => None,
+    }
 }
 
 /// A group of which some may be missing.
