@@ -176,6 +176,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
                 temperature: T::Kernels::one(),
                 divergence: Divergence::Forward,
                 weights: None,
+                weight_scale: T::Kernels::one(),
             },
         })
     }
@@ -339,7 +340,10 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// ```
     #[must_use]
     pub fn weighted_mean(&self) -> T {
-        let totals = self.totals();
+        let mut totals = self.totals();
+        if totals.overflows {
+            totals = DistillLoss { problem: T::Kernels::with_small_weights(self.problem) }.totals();
+        }
         if totals.is_empty { totals.loss } else { totals.loss / totals.weight }
     }
 

@@ -10,7 +10,7 @@ mod ln;
 pub(crate) use exp::ExpConstants;
 pub(crate) use exp::{exp, exp_factor};
 pub(crate) use ln::LnConstants;
-pub(crate) use ln::{ln, ln_minus};
+pub(crate) use ln::{ln, ln_minus, ln_of_sum};
 
 use crate::lanes::Arithmetic;
 

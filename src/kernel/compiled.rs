@@ -42,6 +42,8 @@ pub trait Compiled<T> {
     fn softmax(backend: Backend, logits: &[T], classes: usize, out: &mut [T]);
     /// Losses between rows of logits, and gradients.
     fn distill(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T>;
+    /// The same problem with weights so small that their sums stay in range.
+    fn with_small_weights(problem: Problem<'_, T>) -> Problem<'_, T>;
     /// Whether logits can be divided by it: positive, normal, finite.
     fn is_temperature(x: T) -> bool;
     /// Whether it is above 0 and below 1.
@@ -219,6 +221,9 @@ macro_rules! compile {
             }
             fn distill(problem: Problem<'_, $elem>, wanted: Wanted<'_, $elem>) -> Outcome<$elem> {
                 distill(problem, wanted)
+            }
+            fn with_small_weights(problem: Problem<'_, $elem>) -> Problem<'_, $elem> {
+                problem.with_small_weights()
             }
             fn is_temperature(x: $elem) -> bool {
                 x.is_normal() && x > 0.0

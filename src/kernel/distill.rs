@@ -19,7 +19,9 @@ use crate::lanes::Float;
 use crate::lanes::scalar::Scalar;
 use crate::math::{exp_factor, ln};
 use crate::sum::Compensated;
-use elements::{Aligned, Normalised, Pass, Row, SecondRead, Slope, TeacherSide, Terms, Weighing};
+use elements::{
+    Aligned, Apart, Mixture, Normalised, Pass, Row, SecondRead, Slope, TeacherSide, Terms, Weighing,
+};
 use kept::{KeptPass, KeptRead};
 use statistics::{FirstRead, Logits, Nothing, Probs, totals};
 
@@ -34,6 +36,8 @@ pub struct Problem<'a, T> {
     pub(crate) temperature: T,
     pub(crate) divergence: Divergence<T>,
     pub(crate) weights: Option<&'a [T]>,
+    /// By what weights are multiplied: 1, or a power of two that keeps their sums in range.
+    pub(crate) weight_scale: T,
 }
 
 /// What is asked for.
@@ -61,6 +65,8 @@ pub struct Outcome<T> {
     pub(crate) weight: T,
     /// Whether there are no such rows.
     pub(crate) is_empty: bool,
+    /// Whether one of the sums left the range of numbers though what was summed is within.
+    pub(crate) overflows: bool,
 }
 
 /// Runs over all rows.
@@ -100,9 +106,32 @@ pub(super) fn distill<T: Float>(problem: Problem<'_, T>, wanted: Wanted<'_, T>) 
 impl<'a, T: Float> Problem<'a, T> {
     fn weight(&self, index: usize) -> T {
         match self.weights {
-            Some(weights) => weights.get(index).copied().unwrap_or(T::ZERO),
-            None => T::ONE,
+            Some(weights) => weights.get(index).copied().unwrap_or(T::ZERO) * self.weight_scale,
+            None => self.weight_scale,
         }
+    }
+
+    /// The same with weights scaled by a power of two such that no sum of them, or of losses times
+    /// them, is out of range unless a single loss is.
+    pub(crate) fn with_small_weights(self) -> Self {
+        let mut largest = T::ONE;
+        for &weight in self.weights.unwrap_or_default() {
+            let weight = magnitude(weight);
+            if largest < weight {
+                largest = weight;
+            }
+        }
+        let half = T::from_f64(0.5);
+        let mut scale = T::ONE;
+        while T::ONE < largest * scale {
+            scale = scale * half;
+        }
+        let mut rows = self.student.len().checked_div(self.classes).unwrap_or(0);
+        while rows > 0 && T::ZERO < scale * half {
+            rows /= 2;
+            scale = scale * half;
+        }
+        Problem { weight_scale: scale, ..self }
     }
 
     fn teacher_row(&self, index: usize) -> Option<Row<'a, T>> {
@@ -119,7 +148,7 @@ impl<'a, T: Float> Problem<'a, T> {
         match self.divergence {
             Divergence::Forward => Weighing::Teacher,
             Divergence::Reverse => Weighing::Student,
-            Divergence::JensenShannon { beta } => Weighing::Both { beta, rest: T::ONE - beta },
+            Divergence::JensenShannon { beta } => Weighing::Both(Mixture::new(beta)),
         }
     }
 }
@@ -368,7 +397,7 @@ impl<T: Float> Known<T> {
     }
 
     fn of_class(problem: &Problem<'_, T>, student: Measured<T>, logit: T, all_usual: bool) -> Self {
-        let exponent = (logit - student.logits.reference) * student.logits.factor;
+        let exponent = student.logits.exponent::<_, true>(Scalar::<T>::NEW, logit);
         let value = match problem.divergence {
             Divergence::Forward => certain(ln_of(student.mass), T::ZERO - exponent),
             _ => None,
@@ -381,7 +410,7 @@ impl<T: Float> Known<T> {
         let convex = total(terms.convex);
         let excess = match problem.divergence {
             // True for any masses.
-            Divergence::JensenShannon { .. } => return convex,
+            Divergence::JensenShannon { beta } => return convex * Mixture::new(beta).unscale,
             Divergence::Forward => self.excess,
             Divergence::Reverse => T::ZERO - self.excess,
         };
@@ -431,7 +460,11 @@ impl<T: Float> Known<T> {
             Some(teacher) => Aligned::new(self.student, teacher),
             None => None,
         };
-        let logarithms = aligned.is_none() || matches!(weighing, Weighing::Both { .. });
+        let apart = match (weighing, self.teacher) {
+            (Weighing::Both(_), Some(teacher)) => Apart::new(self.student, teacher),
+            _ => None,
+        };
+        let logarithms = aligned.is_none() || matches!(weighing, Weighing::Both(_));
         let teacher = match (self.teacher, problem.teacher) {
             (Some(teacher), _) => TeacherSide::Logits(teacher.normalised(logarithms)),
             (None, Teacher::Probs(_)) => TeacherSide::Probs,
@@ -443,6 +476,7 @@ impl<T: Float> Known<T> {
                 student: self.student.normalised(logarithms),
                 teacher,
                 aligned,
+                apart,
                 all_usual: self.all_usual,
                 weighing,
                 by_teacher: false,
@@ -451,19 +485,23 @@ impl<T: Float> Known<T> {
                 gradient: None,
             },
             waiting: None,
-            by_sum_of_slopes: matches!(weighing, Weighing::Both { .. }),
+            by_sum_of_slopes: matches!(weighing, Weighing::Both(_)),
         };
         let Some((by_teacher, factor)) = gradient else { return plan };
         plan.pass.by_teacher = by_teacher;
+        let factor = match weighing {
+            Weighing::Both(mixture) => factor * mixture.share(by_teacher),
+            Weighing::Teacher | Weighing::Student => factor,
+        };
         let weighs = match weighing {
             Weighing::Teacher => by_teacher,
             Weighing::Student => !by_teacher,
-            Weighing::Both { .. } => true,
+            Weighing::Both(_) => true,
         };
         let softmax = !by_teacher || matches!(problem.teacher, Teacher::Logits(_));
         let probs = !softmax && matches!(problem.teacher, Teacher::Probs(_));
         let center = match weighing {
-            Weighing::Both { .. } => T::ZERO,
+            Weighing::Both(_) => T::ZERO,
             _ => T::ZERO - T::ONE,
         };
         let slope = match (weighs, softmax) {
@@ -501,7 +539,7 @@ impl<T: Float> Aligned<T> {
     fn new(student: Measured<T>, teacher: Measured<T>) -> Option<Self> {
         let reference = student.logits.reference - teacher.logits.reference;
         let factor = student.logits.factor;
-        if magnitude(reference * factor) < T::ONE {
+        if magnitude(reference * factor) < T::ONE && differences_stay_finite(factor) {
             Some(Aligned { reference, factor, ln_mass: ln_of(student.mass / teacher.mass) })
         } else {
             None
@@ -509,17 +547,43 @@ impl<T: Float> Aligned<T> {
     }
 }
 
+impl<T: Float> Apart<T> {
+    fn new(student: Measured<T>, teacher: Measured<T>) -> Option<Self> {
+        let single = |sum| Compensated { sum, lost: T::ZERO };
+        let [x, t] = [student.logits.reference, teacher.logits.reference];
+        let Compensated { sum: reference, lost } =
+            single(x).merge(Scalar::<T>::NEW, single(T::ZERO - t));
+        let factor = student.logits.factor;
+        let is_moderate = magnitude(reference * T::from_f64(4.0)) < T::INFINITY;
+        if is_moderate && differences_stay_finite(factor) {
+            let ln_mass = ln_of(student.mass / teacher.mass);
+            Some(Apart { aligned: Aligned { reference, factor, ln_mass }, lost })
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether usual logits of two rows, whose references are not far out themselves, have differences
+/// within range. They are within 87 (f32) or 708 (f64) temperatures of their references, so that holds
+/// below a temperature of 2^112 (f32) or 2^1008 (f64).
+fn differences_stay_finite<T: Float>(factor: T) -> bool {
+    factor > T::MIN_POSITIVE * T::from_f64(16_384.0)
+}
+
 /// The losses and weights of rows, added in order.
 struct RowSums<T> {
     loss: Compensated<T>,
     weight: Compensated<T>,
     is_empty: bool,
+    /// Whether every loss and weight was.
+    is_finite: bool,
 }
 
 impl<T: Float> RowSums<T> {
     fn new() -> Self {
         let zero = Compensated::zero(Scalar::<T>::NEW);
-        RowSums { loss: zero, weight: zero, is_empty: true }
+        RowSums { loss: zero, weight: zero, is_empty: true, is_finite: true }
     }
 
     /// Returns the weighted loss.
@@ -529,12 +593,19 @@ impl<T: Float> RowSums<T> {
         self.loss = self.loss.merge(Scalar::<T>::NEW, single(loss));
         self.weight = self.weight.merge(Scalar::<T>::NEW, single(weight));
         self.is_empty = false;
+        self.is_finite &= is_finite(weight) && is_finite(value);
         loss
     }
 
     fn totals(&self) -> Outcome<T> {
-        Outcome { loss: total(self.loss), weight: total(self.weight), is_empty: self.is_empty }
+        let [loss, weight] = [total(self.loss), total(self.weight)];
+        let overflows = self.is_finite && !(is_finite(loss) && is_finite(weight));
+        Outcome { loss, weight, is_empty: self.is_empty, overflows }
     }
+}
+
+fn is_finite<T: Float>(x: T) -> bool {
+    T::NEG_INFINITY < x && x < T::INFINITY
 }
 
 /// `mean + shift`, unless they cancel. An error of either is within a few `u` of 1, of the part
@@ -562,8 +633,7 @@ fn magnitude<T: Float>(x: T) -> T {
 }
 
 fn total<T: Float>(sum: Compensated<T>) -> T {
-    let is_finite = T::NEG_INFINITY < sum.sum && sum.sum < T::INFINITY;
-    if is_finite { sum.sum + sum.lost } else { sum.sum }
+    if is_finite(sum.sum) { sum.sum + sum.lost } else { sum.sum }
 }
 
 #[inline(never)]

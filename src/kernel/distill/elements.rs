@@ -10,7 +10,7 @@ use super::tile::{any_group, store_group, tile_length, whole_group};
 use super::totals;
 use crate::kernel::{Kernel, or_nothing};
 use crate::lanes::{Arithmetic, Float, Lanes, Two};
-use crate::math::{exp_factor, ln};
+use crate::math::{exp_factor, ln, ln_of_sum};
 use crate::sum::{Compensated, GROUP};
 
 /// One side of a row: `exponent = (t − reference)·factor`, `ln p = exponent − ln_mass`,
@@ -46,9 +46,67 @@ pub(super) struct Aligned<T> {
 
 impl<T: Float> Aligned<T> {
     #[inline(always)]
-    pub(super) fn ln_ratio<A: Arithmetic<Elem = T>>(self, a: A, x: A::Vec, t: A::Vec) -> A::Vec {
+    pub(super) fn ln_ratio<A: Arithmetic<Elem = T>, const ANY: bool>(
+        self,
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+    ) -> A::Vec {
         let apart = a.sub(a.sub(x, t), a.splat(self.reference));
-        a.sub(a.mul(apart, a.splat(self.factor)), a.splat(self.ln_mass))
+        let scaled = a.mul(apart, a.splat(self.factor));
+        let scaled = if ANY { self.in_range(a, x, t, scaled) } else { scaled };
+        a.sub(scaled, a.splat(self.ln_mass))
+    }
+
+    /// `scaled`; if that is infinite, the same by halves, which is infinite only if the result is.
+    #[inline(always)]
+    fn in_range<A: Arithmetic<Elem = T>>(
+        self,
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+        scaled: A::Vec,
+    ) -> A::Vec {
+        let half = a.splat(T::from_f64(0.5));
+        let apart = a.sub(a.mul(x, half), a.mul(t, half));
+        let apart = a.sub(apart, a.mul(a.splat(self.reference), half));
+        let by_halves = a.mul(apart, a.splat(self.factor + self.factor));
+        let low = a.equal(scaled, a.splat(T::NEG_INFINITY));
+        let high = a.equal(scaled, a.splat(T::INFINITY));
+        a.select(low, by_halves, a.select(high, by_halves, scaled))
+    }
+}
+
+/// The same for references any distance apart, without rounding: what two subtractions lose is added
+/// (Knuth's two-sum).
+#[derive(Clone, Copy)]
+pub(super) struct Apart<T> {
+    pub(super) aligned: Aligned<T>,
+    /// What `aligned.reference` lacks.
+    pub(super) lost: T,
+}
+
+impl<T: Float> Apart<T> {
+    #[inline(always)]
+    fn ln_ratio<A: Arithmetic<Elem = T>, const ANY: bool>(
+        self,
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+    ) -> A::Vec {
+        let Aligned { reference, factor, ln_mass } = self.aligned;
+        let difference = a.sub(x, t);
+        let of_t = a.sub(difference, x);
+        let lost = a.sub(a.sub(x, a.sub(difference, of_t)), a.add(t, of_t));
+        let zero = a.splat(T::ZERO);
+        // Not so of infinite numbers: infinity times zero is not zero.
+        let is_finite = a.equal(a.mul(difference, zero), zero);
+        let lost = if ANY { a.select(is_finite, lost, zero) } else { lost };
+        let apart = a.sub(difference, a.splat(reference));
+        let apart = a.add(apart, a.sub(lost, a.splat(self.lost)));
+        let scaled = a.mul(apart, a.splat(factor));
+        let scaled = if ANY { self.aligned.in_range(a, x, t, scaled) } else { scaled };
+        a.sub(scaled, a.splat(ln_mass))
     }
 }
 
@@ -59,8 +117,56 @@ pub(super) enum Weighing<T> {
     Teacher,
     /// The student's: `q·(ln q − ln p)`.
     Student,
-    /// Each against the mixture `m = beta·p + rest·q`.
-    Both { beta: T, rest: T },
+    /// Each against the mixture `m = beta·p + (1 − beta)·q`.
+    Both(Mixture<T>),
+}
+
+/// The shares of a mixture. One side is the minor one: its share is at most one half.
+#[derive(Clone, Copy)]
+pub(super) struct Mixture<T> {
+    teacher_is_minor: bool,
+    /// The smaller share.
+    share: T,
+    /// Both shares times the scale: the minor side's, the other one's.
+    scaled: [T; 2],
+    /// The logarithm of the scale.
+    ln_scale: T,
+    /// One over the scale.
+    pub(super) unscale: T,
+    /// The teacher's share and the student's.
+    by_side: [T; 2],
+}
+
+impl<T: Float> Mixture<T> {
+    /// With the teacher's share. Terms are scaled by a power of two where they would underflow though
+    /// their sum does not: for shares that are nearly so small themselves.
+    pub(super) fn new(beta: T) -> Self {
+        let rest = T::ONE - beta;
+        let teacher_is_minor = beta < rest;
+        let [share, other] = if teacher_is_minor { [beta, rest] } else { [rest, beta] };
+        // 2^-64 and 2^96; 2^-512 and 2^768.
+        let (least, exponent) = if is_single::<T>() {
+            (f64::from_bits((1023 - 64) << 52), 96)
+        } else {
+            (f64::from_bits((1023 - 512) << 52), 768)
+        };
+        let exponent = if share < T::from_f64(least) { exponent } else { 0 };
+        let scale = T::from_f64(f64::from_bits((1023 + exponent) << 52));
+        Mixture {
+            teacher_is_minor,
+            share,
+            scaled: [share * scale, other * scale],
+            ln_scale: T::from_f64(exponent as f64 * core::f64::consts::LN_2),
+            unscale: T::ONE / scale,
+            by_side: [beta, rest],
+        }
+    }
+
+    /// The share of the side whose gradient is meant.
+    pub(super) fn share(&self, by_teacher: bool) -> T {
+        let [of_teacher, of_student] = self.by_side;
+        if by_teacher { of_teacher } else { of_student }
+    }
 }
 
 /// The gradient's formula; each is multiplied by a factor.
@@ -83,6 +189,8 @@ pub(super) struct Pass<T> {
     pub(super) student: Normalised<T>,
     pub(super) teacher: TeacherSide<T>,
     pub(super) aligned: Option<Aligned<T>>,
+    /// For a mixture of two softmaxes.
+    pub(super) apart: Option<Apart<T>>,
     /// Whether all numbers of the row are known to be usual.
     pub(super) all_usual: bool,
     pub(super) weighing: Weighing<T>,
@@ -251,35 +359,25 @@ impl<T: Float> Pass<T> {
             }
         };
         // ln q − ln p.
-        let ln_ratio = match self.aligned {
-            Some(aligned) => aligned.ln_ratio(a, x, t),
-            None => a.sub(student.ln, teacher.ln),
+        let ln_ratio = match (self.apart, self.aligned) {
+            (Some(apart), _) => apart.ln_ratio::<A, ANY>(a, x, t),
+            (None, Some(aligned)) => aligned.ln_ratio::<A, ANY>(a, x, t),
+            (None, None) => a.sub(student.ln, teacher.ln),
         };
         let none = a.splat(T::ZERO);
         let mut terms = [none; 2];
         let mut slope = none;
         match self.weighing {
-            Weighing::Both { beta, rest } => {
-                let shares = [a.splat(beta), a.splat(rest)];
-                let mixture = a.add(a.mul(shares[0], teacher.p), a.mul(shares[1], student.p));
-                // Of the smallest numbers a share may underflow: no logarithm of zero under a weight.
-                let whole = a.add(teacher.p, student.p);
-                let mixture = a.select(a.equal(mixture, none), whole, mixture);
-                let ln_mixture = ln::<A, true>(a, mixture);
-                let of_teacher = centred(a, shares[0], teacher, ln_mixture);
-                let of_student = centred(a, shares[1], student, ln_mixture);
-                let (share, own, part) = if self.by_teacher {
-                    (shares[0], teacher, of_teacher)
-                } else {
-                    (shares[1], student, of_student)
-                };
+            Weighing::Both(mixture) => {
+                let mixed = mixture.mixed::<A, ANY>(a, student, teacher, ln_ratio);
+                let [own, difference] = mixture.own(&mixed, self.by_teacher);
                 if self.terms {
-                    let both = a.add(of_teacher, of_student);
-                    terms = [jensen_shannon(a, shares, teacher.p, ln_ratio, both), part];
+                    let part = or_nothing(a, own, a.mul(own, difference));
+                    terms = [mixture.divergence(a, &mixed), part];
                 }
                 if let Some((formula, factor)) = self.gradient {
-                    let difference = a.mul(share, a.sub(own.ln, ln_mixture));
-                    slope = a.mul(weighted_slope(a, formula, own.p, difference), a.splat(factor));
+                    let slope_of = weighted_slope(a, formula, own, difference);
+                    slope = a.mul(slope_of, a.splat(factor));
                 }
             }
             Weighing::Teacher | Weighing::Student => {
@@ -329,18 +427,12 @@ impl<T: Float> Normalised<T> {
         a: A,
         t: A::Vec,
     ) -> Side<A::Vec> {
-        let exponent = self.logits.scaled(a, t);
+        let exponent = self.logits.exponent::<A, ANY>(a, t);
         Side {
             ln: a.sub(exponent, a.splat(self.ln_mass)),
             p: a.mul(exp_factor::<A, ANY>(a, exponent), a.splat(self.share)),
         }
     }
-}
-
-/// `share·w·(ln w − ln m)`, 0 without weight.
-#[inline(always)]
-fn centred<A: Arithmetic>(a: A, share: A::Vec, side: Side<A::Vec>, ln_mixture: A::Vec) -> A::Vec {
-    or_nothing(a, side.p, a.mul(side.p, a.mul(share, a.sub(side.ln, ln_mixture))))
 }
 
 /// The gradient for the side that weighs; 0 without weight.
@@ -394,8 +486,14 @@ fn close_square<T: Float>() -> T {
 /// 2^-24.4 (f32) or 2^-52.7 (f64) by the first one left out.
 #[inline(always)]
 fn phi<A: Arithmetic>(a: A, d: A::Vec, square: A::Vec) -> A::Vec {
+    phi_series(a, d, square, if is_single::<A::Elem>() { 4 } else { 8 })
+}
+
+/// The first terms of `φ`, ten at most.
+#[inline(always)]
+fn phi_series<A: Arithmetic>(a: A, d: A::Vec, square: A::Vec, terms: usize) -> A::Vec {
     /// `1 / 2!`, `1 / 3!` …
-    const RECIPROCAL_FACTORIALS: [f64; 8] = [
+    const RECIPROCAL_FACTORIALS: [f64; 10] = [
         1.0 / 2.0,
         1.0 / 6.0,
         1.0 / 24.0,
@@ -404,52 +502,114 @@ fn phi<A: Arithmetic>(a: A, d: A::Vec, square: A::Vec) -> A::Vec {
         1.0 / 5_040.0,
         1.0 / 40_320.0,
         1.0 / 362_880.0,
+        1.0 / 3_628_800.0,
+        1.0 / 39_916_800.0,
     ];
-    let terms = if is_single::<A::Elem>() { 4 } else { 8 };
     a.mul(square, series(a, d, RECIPROCAL_FACTORIALS.get(..terms).unwrap_or(&[])))
 }
 
-/// `beta·p·(ln p − ln m) + rest·q·(ln q − ln m)`, never negative. With `d = ln q − ln p`,
-/// `E = e^d − 1` and `w = rest·E` that is
-///
-/// ```text
-/// p·(rest·(d·E − φ(d)) − ψ(w)),    ψ(w) = (1 + w)·ln(1 + w) − w
-/// ```
-///
-/// which does not cancel for small `d`; otherwise it is `sum`, computed as it is written.
+/// Below this `|d|` a mixture's term comes from the series of [`phi_series`]: beyond, what the
+/// probabilities lack in accuracy is multiplied by `2 / d²` at most, which is seven bits.
 #[inline(always)]
-fn jensen_shannon<A: Arithmetic>(
-    a: A,
-    [_, rest]: [A::Vec; 2],
-    p: A::Vec,
-    d: A::Vec,
-    sum: A::Vec,
-) -> A::Vec {
-    let one = a.splat(A::Elem::ONE);
-    let square = a.mul(d, d);
-    let phi = phi(a, d, square);
-    let w = a.mul(rest, a.add(d, phi));
-    // d·E − φ = d² − (1 − d)·φ.
-    let gained = a.mul(rest, a.sub(square, a.mul(a.sub(one, d), phi)));
-    let close = a.mul(p, a.sub(gained, psi(a, w)));
-    let value = a.select(a.less(square, a.splat(close_square())), close, sum);
-    let zero = a.splat(A::Elem::ZERO);
-    a.select(a.less(value, zero), zero, value)
+fn mixed_square<T: Float>() -> T {
+    T::from_f64(1.0 / 64.0)
 }
 
-/// `(1 + w)·ln(1 + w) − w` for `|w| <= 0.07`. With `z = w / (2 + w)`, `ln(1 + w) = 2·artanh z =
-/// 2·z·(1 + z²·R)`, and the parts that cancel are taken out by hand.
-#[inline(always)]
-fn psi<A: Arithmetic>(a: A, w: A::Vec) -> A::Vec {
-    /// Of `R`, in powers of `z²`; relative error of `ψ` below 2^-27 (f32) or 2^-57 (f64).
-    const ARTANH: [f64; 5] = [1.0 / 3.0, 1.0 / 5.0, 1.0 / 7.0, 1.0 / 9.0, 1.0 / 11.0];
-    let terms = if is_single::<A::Elem>() { 2 } else { 5 };
-    let one = a.splat(A::Elem::ONE);
-    let z = a.div(w, a.add(a.add(one, one), w));
-    let square = a.mul(z, z);
-    let rest = series(a, square, ARTANH.get(..terms).unwrap_or(&[]));
-    let bend = a.add(one, a.mul(a.add(z, square), rest));
-    a.div(a.mul(a.add(square, square), bend), a.sub(one, z))
+/// What there is to know of a class whose mixture is `m`: of the minor side `a` with its share `s`,
+/// and of the other one, `b`.
+#[derive(Clone, Copy)]
+struct Mixed<V> {
+    minor: Side<V>,
+    major: Side<V>,
+    /// `d = ln a − ln b`, and its square.
+    d: V,
+    square: V,
+    /// `φ(d)`, where that is small.
+    phi: V,
+    /// `ψ = (1 + w)·ln(1 + w) − w` of `w = m / b − 1`, where that is small.
+    psi: V,
+    /// `ln a − ln m` and `ln b − ln m`.
+    differences: [V; 2],
+}
+
+impl<T: Float> Mixture<T> {
+    /// With `E = a / b − 1` and `w = s·E`,
+    ///
+    /// ```text
+    /// ln b − ln m = −ln(1 + w),    ln a − ln m = d − ln(1 + w)
+    /// ```
+    ///
+    /// which keep their digits however small the share and however close the sides: `1 + w` is never
+    /// below one half, so the logarithm comes from `w` itself near 1, and `s <= 1/2` keeps it away from
+    /// `d`. From `w = 1` on, where `a / b` may be out of range, no difference of logarithms cancels.
+    #[inline(always)]
+    fn mixed<A: Arithmetic<Elem = T>, const ANY: bool>(
+        self,
+        a: A,
+        student: Side<A::Vec>,
+        teacher: Side<A::Vec>,
+        ln_ratio: A::Vec,
+    ) -> Mixed<A::Vec> {
+        let [zero, one] = [a.splat(T::ZERO), a.splat(T::ONE)];
+        let (minor, major, d) = if self.teacher_is_minor {
+            (teacher, student, a.sub(zero, ln_ratio))
+        } else {
+            (student, teacher, ln_ratio)
+        };
+        let square = a.mul(d, d);
+        let phi = phi_series(a, d, square, if is_single::<T>() { 5 } else { 10 });
+        let apart = a.div(a.sub(minor.p, major.p), major.p);
+        let is_close = a.less(square, a.splat(mixed_square()));
+        let w = a.mul(a.splat(self.share), a.select(is_close, a.add(d, phi), apart));
+        // A number without a logarithm counts as out of range.
+        let w = if ANY { a.select(a.equal(d, d), w, a.splat(T::INFINITY)) } else { w };
+        let in_range = a.less(w, one);
+
+        let [share, other] = self.scaled;
+        let mixture = a.add(a.mul(a.splat(share), minor.p), a.mul(a.splat(other), major.p));
+        // Of the smallest numbers a share may underflow: no logarithm of zero under a weight.
+        let mixture = a.select(a.equal(mixture, zero), a.add(minor.p, major.p), mixture);
+        let [ln, psi] = ln_of_sum(a, w, a.select(in_range, a.add(one, w), mixture));
+        let ln_scale = a.splat(self.ln_scale);
+        let of_minor = a.select(in_range, d, a.add(minor.ln, ln_scale));
+        let of_major = a.select(in_range, zero, a.add(major.ln, ln_scale));
+        let differences = [a.sub(of_minor, ln), a.sub(of_major, ln)];
+        Mixed { minor, major, d, square, phi, psi, differences }
+    }
+
+    /// `beta·p·(ln p − ln m) + (1 − beta)·q·(ln q − ln m)` times the scale, never negative. Where both
+    /// sides are close that is
+    ///
+    /// ```text
+    /// b·(s·(d·E − φ(d)) − ψ(w))
+    /// ```
+    ///
+    /// of which the second part is at most half of the first: it does not cancel.
+    #[inline(always)]
+    fn divergence<A: Arithmetic<Elem = T>>(self, a: A, mixed: &Mixed<A::Vec>) -> A::Vec {
+        let Mixed { minor, major, d, square, phi, psi, differences } = *mixed;
+        let [zero, one] = [a.splat(T::ZERO), a.splat(T::ONE)];
+        let [share, other] = [a.splat(self.scaled[0]), a.splat(self.scaled[1])];
+        // d·E − φ = d² − (1 − d)·φ. Where the terms are scaled ψ is nothing beside it.
+        let gained = a.mul(share, a.sub(square, a.mul(a.sub(one, d), phi)));
+        let close = a.mul(major.p, a.sub(gained, psi));
+        let of_minor = or_nothing(a, minor.p, a.mul(minor.p, a.mul(share, differences[0])));
+        let of_major = or_nothing(a, major.p, a.mul(major.p, a.mul(other, differences[1])));
+        let apart = a.add(of_minor, of_major);
+        let value = a.select(a.less(square, a.splat(mixed_square())), close, apart);
+        a.select(a.less(value, zero), zero, value)
+    }
+
+    /// The side whose gradient is meant, and its `ln w − ln m`.
+    #[inline(always)]
+    fn own<V: Copy>(self, mixed: &Mixed<V>, by_teacher: bool) -> [V; 2] {
+        let [of_minor, of_major] = mixed.differences;
+        if by_teacher == self.teacher_is_minor {
+            [mixed.minor.p, of_minor]
+        } else {
+            [mixed.major.p, of_major]
+        }
+    }
 }
 
 /// `coefficients[0] + x·(coefficients[1] + …)`.

@@ -58,7 +58,7 @@ impl<T: Float> KeptPass<T> {
         let (weights, others, student_weighs) = match pass.weighing {
             Weighing::Teacher => (teacher, pass.student, false),
             Weighing::Student => (pass.student, teacher, true),
-            Weighing::Both { .. } => return None,
+            Weighing::Both(_) => return None,
         };
         let Pass { terms, gradient, .. } = *pass;
         Some(KeptPass { weights, others, aligned, student_weighs, terms, gradient })
@@ -138,7 +138,7 @@ impl<T: Float> KeptPass<T> {
     ) -> [A::Vec; 2] {
         let none = a.splat(T::ZERO);
         let [mut term, mut slope] = [none; 2];
-        let ln_ratio = self.aligned.ln_ratio(a, x, t);
+        let ln_ratio = self.aligned.ln_ratio::<A, false>(a, x, t);
         let [d, others] =
             if self.student_weighs { [a.sub(none, ln_ratio), t] } else { [ln_ratio, x] };
         let weight = a.mul(mass, a.splat(self.weights.share));

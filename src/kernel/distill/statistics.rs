@@ -14,6 +14,7 @@ use super::tile::{any_group, store_group, tile_length, whole_group};
 use crate::kernel::distill::exp_of;
 use crate::kernel::softmax::largest;
 use crate::kernel::{Kernel, or_nothing};
+use crate::lanes::scalar::Scalar;
 use crate::lanes::{Arithmetic, Float, Lanes};
 use crate::math::{exp_factor, ln_minus};
 use crate::sum::{Compensated, GROUP, fold};
@@ -53,6 +54,24 @@ impl<T: Float> Logits<T> {
     #[inline(always)]
     pub(super) fn scaled<A: Arithmetic<Elem = T>>(self, a: A, logits: A::Vec) -> A::Vec {
         a.mul(a.sub(logits, a.splat(self.reference)), a.splat(self.factor))
+    }
+
+    /// The same for all logits with `ANY`: a difference out of range, of which the temperature may
+    /// leave a finite number, is taken by halves.
+    #[inline(always)]
+    pub(super) fn exponent<A: Arithmetic<Elem = T>, const ANY: bool>(
+        self,
+        a: A,
+        logits: A::Vec,
+    ) -> A::Vec {
+        let exponent = self.scaled(a, logits);
+        if !ANY {
+            return exponent;
+        }
+        let half = a.splat(T::from_f64(0.5));
+        let apart = a.sub(a.mul(logits, half), a.splat(self.reference * T::from_f64(0.5)));
+        let by_halves = a.mul(apart, a.splat(self.factor + self.factor));
+        a.select(a.equal(exponent, a.splat(T::NEG_INFINITY)), by_halves, exponent)
     }
 
     /// Whether none is above `top` and none far below: none underflows, not even relative to a
@@ -144,7 +163,7 @@ impl<T: Float> Companion<T> for Logits<T> {
         mass: A::Vec,
         t: A::Vec,
     ) -> (A::Vec, A::Vec) {
-        let own = self.scaled(a, t);
+        let own = self.exponent::<A, ANY>(a, t);
         let weighted = a.mul(mass, a.sub(exponent, own));
         (exp_factor::<A, ANY>(a, own), if ANY { or_nothing(a, mass, weighted) } else { weighted })
     }
@@ -399,8 +418,9 @@ fn rescaled<L: Lanes>(l: L, sum: Compensated<L::Vec>, factor: L::Elem) -> Compen
 fn risen<L: Lanes>(l: L, logits: &mut Logits<L::Elem>, block: &[L::Elem]) -> L::Elem {
     let largest = largest(l, block);
     if logits.top < largest {
-        let by = (logits.reference - largest) * logits.factor;
-        *logits = logits.at(largest);
+        let at_largest = logits.at(largest);
+        let by = at_largest.exponent::<_, true>(Scalar::<L::Elem>::NEW, logits.reference);
+        *logits = at_largest;
         by
     } else {
         L::Elem::ZERO
@@ -499,7 +519,7 @@ fn values<A: Arithmetic, C: Companion<A::Elem>, const ANY: bool>(
     x: A::Vec,
     t: A::Vec,
 ) -> [A::Vec; 3] {
-    let exponent = logits.scaled(a, x);
+    let exponent = logits.exponent::<A, ANY>(a, x);
     let mass = exp_factor::<A, ANY>(a, exponent);
     let (companion_mass, weighted) = companion.values::<A, ANY>(a, exponent, mass, t);
     [mass, companion_mass, weighted]
