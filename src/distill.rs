@@ -109,6 +109,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
                 temperature: T::ONE,
                 divergence: Divergence::Forward,
                 weights: None,
+                weight_scale: T::ONE,
             },
         })
     }
@@ -272,7 +273,10 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// ```
     #[must_use]
     pub fn weighted_mean(&self) -> T {
-        let totals = self.totals();
+        let mut totals = self.totals();
+        if totals.overflows {
+            totals = DistillLoss { problem: T::Kernels::with_small_weights(self.problem) }.totals();
+        }
         if totals.is_empty { totals.loss } else { totals.loss / totals.weight }
     }
 

@@ -46,6 +46,12 @@ pub trait Float:
     type Bank<X: Copy>: Copy + AsMut<[X]>;
     /// Half the distance from 1 to the next number, the `u` of the error bounds.
     const UNIT: Self;
+    /// Terms with a share below this may underflow though their sum does not: 2^-64, 2^-512.
+    const SMALL_SHARE: Self;
+    /// What such terms are multiplied by: 2^96, 2^768.
+    const SHARE_SCALE: Self;
+    /// Its logarithm.
+    const LN_SHARE_SCALE: Self;
 
     /// `x` in every place.
     fn bank<X: Copy>(x: X) -> Self::Bank<X>;
@@ -72,6 +78,9 @@ impl Float for f32 {
     const MIN: Self = f32::MIN;
     const MIN_POSITIVE: Self = f32::MIN_POSITIVE;
     const UNIT: Self = f32::EPSILON / 2.0;
+    const SMALL_SHARE: Self = f32::from_bits((127 - 64) << 23);
+    const SHARE_SCALE: Self = f32::from_bits((127 + 96) << 23);
+    const LN_SHARE_SCALE: Self = (96.0 * core::f64::consts::LN_2) as f32;
     type Bank<X: Copy> = [X; 32];
 
     #[inline(always)]
@@ -117,6 +126,9 @@ impl Float for f64 {
     const MIN: Self = f64::MIN;
     const MIN_POSITIVE: Self = f64::MIN_POSITIVE;
     const UNIT: Self = f64::EPSILON / 2.0;
+    const SMALL_SHARE: Self = f64::from_bits((1023 - 512) << 52);
+    const SHARE_SCALE: Self = f64::from_bits((1023 + 768) << 52);
+    const LN_SHARE_SCALE: Self = 768.0 * core::f64::consts::LN_2;
     type Bank<X: Copy> = [X; 16];
 
     #[inline(always)]

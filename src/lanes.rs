@@ -34,7 +34,7 @@ pub trait Arithmetic: Copy {
     type Mask: Copy;
     /// Lanes of a register.
     const COUNT: usize;
-    /// Whether the numbers that functions are given are known to be usual: see [`Known`].
+    /// Whether the numbers that functions are given are known to be usual: see [`Usual`].
     const USUAL: bool = false;
 
     /// `x` in every lane.
@@ -186,24 +186,18 @@ impl<L: Arithmetic> Arithmetic for Two<L> {
     }
 }
 
-/// The same arithmetic with the knowledge whether numbers are usual: positive and normal under a
-/// logarithm, within [`ExpConstants::USUAL`] under an exponential. [`usual`] and [`any`] make one.
+/// The same arithmetic with the knowledge that numbers are usual: positive and normal under a
+/// logarithm, within [`ExpConstants::USUAL`] under an exponential. [`usual`] makes one.
 #[derive(Clone, Copy)]
-pub(crate) struct Known<A, const USUAL: bool>(A);
+pub(crate) struct Usual<A>(A);
 
 /// For numbers that are known to be usual.
 #[inline(always)]
-pub(crate) fn usual<A: Arithmetic>(a: A) -> Known<A, true> {
-    Known(a)
+pub(crate) fn usual<A: Arithmetic>(a: A) -> Usual<A> {
+    Usual(a)
 }
 
-/// For numbers of which nothing is known, whatever holds for others.
-#[inline(always)]
-pub(crate) fn any<A: Arithmetic>(a: A) -> Known<A, false> {
-    Known(a)
-}
-
-/// Operations of `Known`, those of the arithmetic itself.
+/// Operations of `Usual`, those of the arithmetic itself.
 macro_rules! the_same {
     ($($name:ident($($arg:ident: $of:ty),+) -> $out:ty;)*) => {$(
         #[inline(always)]
@@ -213,12 +207,12 @@ macro_rules! the_same {
     )*};
 }
 
-impl<A: Arithmetic, const USUAL: bool> Arithmetic for Known<A, USUAL> {
+impl<A: Arithmetic> Arithmetic for Usual<A> {
     type Elem = A::Elem;
     type Vec = A::Vec;
     type Mask = A::Mask;
     const COUNT: usize = A::COUNT;
-    const USUAL: bool = USUAL;
+    const USUAL: bool = true;
 
     the_same! {
         splat(x: A::Elem) -> A::Vec;

@@ -11,5 +11,5 @@ mod ln;
 mod phi;
 
 pub(crate) use exp::{exp, exp_factor};
-pub(crate) use ln::{ln, ln_minus};
-pub(crate) use phi::{phi, psi};
+pub(crate) use ln::{ln, ln_minus, ln_of_sum};
+pub(crate) use phi::{phi, phi_further};

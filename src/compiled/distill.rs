@@ -7,6 +7,8 @@ use crate::kernel::distill::rows::distill;
 pub trait Distill<T> {
     /// All that is wanted, over all rows.
     fn distill(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T>;
+    /// The same problem with weights so small that their sums stay in range.
+    fn with_small_weights(problem: Problem<'_, T>) -> Problem<'_, T>;
 }
 
 // Two modules, so that the compiler can work on both types at once.
@@ -21,6 +23,9 @@ macro_rules! compile {
                     wanted: Wanted<'_, $elem>,
                 ) -> Outcome<$elem> {
                     distill(problem, wanted)
+                }
+                fn with_small_weights(problem: Problem<'_, $elem>) -> Problem<'_, $elem> {
+                    problem.with_small_weights()
                 }
             }
         }

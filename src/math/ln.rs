@@ -17,7 +17,12 @@ use crate::lanes::Arithmetic;
 /// `ln x` within [`crate::accuracy`]: `−∞` at zero, NaN below.
 #[inline(always)]
 pub(crate) fn ln<L: Arithmetic>(l: L, x: L::Vec) -> L::Vec {
-    let Reduced { exponent, f, s, r } = reduce(l, x);
+    ln_from(l, reduce(l, x))
+}
+
+#[inline(always)]
+fn ln_from<L: Arithmetic>(l: L, reduced: Reduced<L::Vec>) -> L::Vec {
+    let Reduced { exponent, f, s, r } = reduced;
     let half_square = l.mul(l.mul(l.splat(L::Elem::from_f64(0.5)), f), f);
     let bend = l.sub(half_square, l.mul(s, l.add(half_square, r)));
     let low = l.mul(exponent, l.splat(L::Elem::LN2_LO));
@@ -33,6 +38,24 @@ pub(crate) fn ln_minus<L: Arithmetic>(l: L, x: L::Vec, y: L::Vec) -> L::Vec {
     let of_mantissa = l.sub(f, l.mul(s, l.sub(f, r)));
     let of_exponent = l.mul(exponent, l.splat(L::Elem::LN2));
     l.add(l.sub(of_exponent, y), of_mantissa)
+}
+
+/// `ln x` as [`ln`] has it for every `x`, but where `|w| < 0.3` instead `ln(1 + w)`, as good
+/// relatively however small `w` is; beside it, for such `w` only, `(1 + w)·ln(1 + w) − w`, relatively
+/// as good: with `s = w / (2 + w)` that is `s·(w + (1 + w)·R)`, whose parts do not cancel.
+#[inline(always)]
+pub(crate) fn ln_of_sum<L: Arithmetic>(l: L, w: L::Vec, x: L::Vec) -> [L::Vec; 2] {
+    let (mantissa, exponent) = l.split_any(x);
+    let one = l.splat(L::Elem::ONE);
+    let near = l.less(l.mul(w, w), l.splat(L::Elem::from_f64(0.09)));
+    let f = l.select(near, w, l.sub(mantissa, one));
+    let exponent = l.select(near, l.splat(L::Elem::ZERO), exponent);
+    let next = l.add(one, f);
+    let s = l.div(f, l.add(one, next));
+    let square = l.mul(s, s);
+    let r = l.mul(square, horner(l, square, L::Elem::ARTANH));
+    let bent = l.mul(s, l.add(f, l.mul(next, r)));
+    [ln_from(l, Reduced { exponent, f, s, r }), bent]
 }
 
 /// The argument reduced: `m = 1 + f`, `s = f / (2 + f)`, `r = R(s²)`.

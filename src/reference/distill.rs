@@ -33,7 +33,7 @@ impl<'a, T: Element> Distribution<'a, T> {
         let logits = row.iter().map(|&logit| -> f64 { logit.into() });
         let larger = |a: f64, b: f64| if b > a { b } else { a };
         let largest = logits.clone().fold(f64::NEG_INFINITY, larger);
-        let powers = logits.map(|logit| libm::exp((logit - largest) / temperature));
+        let powers = logits.map(|logit| libm::exp(apart(logit, largest, temperature)));
         let ln_mass = libm::log1p(total::<f64>(powers.chain(once(-1.0))));
         Distribution::Logits { row, temperature, largest, ln_mass }
     }
@@ -60,7 +60,7 @@ impl<'a, T: Element> Distribution<'a, T> {
         let number = |row: &[T]| row.get(class).map_or(f64::NAN, |&t| t.into());
         let (p, ln_p) = match *self {
             Distribution::Logits { row, temperature, largest, ln_mass } => {
-                let ln_p = (number(row) - largest) / temperature - ln_mass;
+                let ln_p = apart(number(row), largest, temperature) - ln_mass;
                 (libm::exp(ln_p), ln_p)
             }
             Distribution::LogProbs(row) => (in_range::<T>(libm::exp(number(row))), number(row)),
@@ -70,6 +70,16 @@ impl<'a, T: Element> Distribution<'a, T> {
         };
         let underflows = size_of::<T>() == size_of::<f32>() && p as f32 == 0.0;
         Share { p: if underflows { 0.0 } else { p }, ln_p }
+    }
+}
+
+/// `(logit − largest) / temperature`, also where the difference alone is out of range.
+fn apart(logit: f64, largest: f64, temperature: f64) -> f64 {
+    let difference = logit - largest;
+    if difference == f64::NEG_INFINITY {
+        (logit / 2.0 - largest / 2.0) / temperature * 2.0
+    } else {
+        difference / temperature
     }
 }
 
@@ -99,10 +109,10 @@ impl<T: Element> RowPair<'_, T> {
             Divergence::Reverse if normalised => self.total(convex),
             Divergence::Reverse => self.total(weighed),
             Divergence::JensenShannon { beta } => {
-                let beta = beta.into();
+                let [beta, rest] = shares(beta, true);
                 self.total(|q, p| {
-                    beta * convex(p, mixture(p, q, beta))
-                        + (1.0 - beta) * convex(q, mixture(q, p, 1.0 - beta))
+                    beta * convex_by(p, mixture(p, q, [beta, rest]))
+                        + rest * convex_by(q, mixture(q, p, [rest, beta]))
                 })
             }
         }
@@ -133,8 +143,8 @@ impl<T: Element> RowPair<'_, T> {
         }
         let difference = match divergence {
             Divergence::JensenShannon { beta } => {
-                let share = if by_teacher { beta.into() } else { 1.0 - beta.into() };
-                share * (own.ln_p - mixture(own, other, share).ln_p)
+                let shares = shares(beta, by_teacher);
+                shares[0] * -mixture(own, other, shares).d
             }
             _ => own.ln_p - other.ln_p,
         };
@@ -152,10 +162,11 @@ impl<T: Element> RowPair<'_, T> {
             (Divergence::Reverse, true) => 1.0,
             (Divergence::JensenShannon { .. }, _) if !softmax => 0.0,
             (Divergence::JensenShannon { beta }, _) => {
-                let share = if by_teacher { beta.into() } else { 1.0 - beta.into() };
+                let shares = shares(beta, by_teacher);
                 self.total(|q, p| {
                     let (own, other) = if by_teacher { (p, q) } else { (q, p) };
-                    share * weighed(own, mixture(own, other, share))
+                    let weighed = own.p * -mixture(own, other, shares).d;
+                    if own.p == 0.0 { 0.0 } else { shares[0] * weighed }
                 })
             }
             _ if softmax => self.loss(divergence),
@@ -171,13 +182,22 @@ fn weighed(weight: Share, other: Share) -> f64 {
 
 /// `w (ln w − ln o) + o − w`: never negative, and the same sum where both sum to one.
 fn convex(weight: Share, other: Share) -> f64 {
+    convex_by(weight, Other { p: other.p, d: other.ln_p - weight.ln_p })
+}
+
+/// What a share is compared with: its probability, and its logarithm less that of the share.
+struct Other {
+    p: f64,
+    d: f64,
+}
+
+fn convex_by(weight: Share, Other { p, d }: Other) -> f64 {
     if weight.p == 0.0 {
-        return other.p;
+        return p;
     }
-    let d = other.ln_p - weight.ln_p;
-    // w·e^d is `other.p`, without the error of a large d, and without its overflow where the weight
+    // w·e^d is `p`, without the error of a large d, and without its overflow where the weight
     // is subnormal.
-    if d > 2.0 { other.p - weight.p * (1.0 + d) } else { weight.p * phi(d) }
+    if d > 2.0 { p - weight.p * (1.0 + d) } else { weight.p * phi(d) }
 }
 
 /// `e^d − 1 − d`.
@@ -194,19 +214,28 @@ fn phi(d: f64) -> f64 {
     sum
 }
 
-/// `share·own + (1 − share)·other`; its logarithm is taken relative to the first.
-fn mixture(own: Share, other: Share, share: f64) -> Share {
-    let p = share * own.p + (1.0 - share) * other.p;
+/// One side's share of the mixture, and the other's.
+fn shares<T: Element>(beta: T, by_teacher: bool) -> [f64; 2] {
+    let beta = beta.into();
+    if by_teacher { [beta, 1.0 - beta] } else { [1.0 - beta, beta] }
+}
+
+/// `m = share·own + rest·other`, as `own` sees it: `ln m − ln own = ln(1 + rest·(e^d − 1))` with
+/// `d = ln other − ln own`.
+fn mixture(own: Share, other: Share, [share, rest]: [f64; 2]) -> Other {
+    let p = share * own.p + rest * other.p;
     let d = other.ln_p - own.ln_p;
-    let ln_p = if own.p > 0.0 && d.abs() < 1.0 {
-        own.ln_p + libm::log1p((1.0 - share) * libm::expm1(d))
-    } else if own.p > 0.0 && p == 0.0 {
-        // Both shares underflow: the other one is no larger, so it is left out.
-        own.ln_p + libm::log(share)
+    let excess = rest * libm::expm1(d);
+    let ln_ratio = if d.is_nan() {
+        libm::log(p) - own.ln_p
+    } else if d > 700.0 {
+        d + libm::log(rest + share * libm::exp(-d))
+    } else if excess > -0.5 {
+        libm::log1p(excess)
     } else {
-        libm::log(p)
+        libm::log(share + rest * libm::exp(d))
     };
-    Share { p, ln_p }
+    Other { p, d: ln_ratio }
 }
 
 /// The divergence of each row of `student` from the same row of `teacher`, as

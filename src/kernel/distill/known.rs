@@ -1,5 +1,6 @@
 //! What one read of a row tells: the masses, and the divergence where that suffices for it.
 
+use super::divergences::Prepared;
 use super::parts::logits::{Logits, Measured};
 use super::parts::numbers::{exp_of, ln_of, magnitude, total};
 use super::parts::teacher::TeacherRow;
@@ -8,6 +9,7 @@ use super::passes::second::Terms;
 use super::problem::Problem;
 use crate::backend::Number;
 use crate::float::Float;
+use crate::lanes::scalar::Scalar;
 use crate::stream::compensated::Compensated;
 use crate::teacher::{Divergence, Teacher};
 
@@ -154,7 +156,7 @@ impl<T: Float> Known<T> {
     }
 
     fn of_class(problem: &Problem<'_, T>, student: Measured<T>, logit: T, all_usual: bool) -> Self {
-        let exponent = (logit - student.logits.reference) * student.logits.factor;
+        let exponent = student.logits.exponent(Scalar::<T>::NEW, logit);
         let value = match problem.divergence {
             Divergence::Forward => certain(ln_of(student.mass), T::ZERO - exponent),
             Divergence::Reverse | Divergence::JensenShannon { .. } => None,
@@ -167,7 +169,9 @@ impl<T: Float> Known<T> {
         let convex = total(terms.convex);
         let excess = match problem.divergence {
             // True for any masses.
-            Divergence::JensenShannon { .. } => return convex,
+            Divergence::JensenShannon { .. } => {
+                return convex * Prepared::new(problem.divergence).unscale();
+            }
             Divergence::Forward => self.excess,
             Divergence::Reverse => T::ZERO - self.excess,
         };

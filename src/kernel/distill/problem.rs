@@ -1,5 +1,6 @@
 //! What is compared, how, and what is asked for.
 
+use super::parts::numbers::magnitude;
 use crate::backend::Backend;
 use crate::float::Float;
 use crate::rows::{Rows, RowsMut};
@@ -15,6 +16,8 @@ pub struct Problem<'a, T> {
     pub(crate) temperature: T,
     pub(crate) divergence: Divergence<T>,
     pub(crate) weights: Option<&'a [T]>,
+    /// By what weights are multiplied: 1, or a power of two that keeps their sums in range.
+    pub(crate) weight_scale: T,
 }
 
 impl<T: Float> Problem<'_, T> {
@@ -23,10 +26,33 @@ impl<T: Float> Problem<'_, T> {
         match self.weights {
             Some(weights) => {
                 debug_assert!(row < weights.len());
-                weights.get(row).copied().unwrap_or(T::ZERO)
+                weights.get(row).copied().unwrap_or(T::ZERO) * self.weight_scale
             }
-            None => T::ONE,
+            None => self.weight_scale,
         }
+    }
+
+    /// The same with weights scaled by a power of two such that no sum of them, or of losses times
+    /// them, is out of range unless a single loss is.
+    pub(crate) fn with_small_weights(self) -> Self {
+        let mut largest = T::ONE;
+        for &weight in self.weights.unwrap_or_default() {
+            let weight = magnitude(weight);
+            if largest < weight {
+                largest = weight;
+            }
+        }
+        let half = T::from_f64(0.5);
+        let mut scale = T::ONE;
+        while T::ONE < largest * scale {
+            scale = scale * half;
+        }
+        let mut rows = self.student.rows();
+        while rows > 0 && T::ZERO < scale * half {
+            rows /= 2;
+            scale = scale * half;
+        }
+        Problem { weight_scale: scale, ..self }
     }
 }
 
@@ -91,4 +117,6 @@ pub struct Outcome<T> {
     pub(crate) weight: T,
     /// Whether there are no such rows.
     pub(crate) is_empty: bool,
+    /// Whether one of the sums left the range of numbers though what was summed is within.
+    pub(crate) overflows: bool,
 }

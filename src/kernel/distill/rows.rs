@@ -1,10 +1,10 @@
 //! What is done once a row: its weight, its reads, its loss, its place in the gradient.
 
-use super::divergences::weighs;
+use super::divergences::Prepared;
 use super::known::{Known, first_read};
 use super::parts::class::Asked;
-use super::parts::logits::{Aligned, Normalised};
-use super::parts::numbers::total;
+use super::parts::logits::{Aligned, Apart, Normalised};
+use super::parts::numbers::{is_finite, total};
 use super::parts::slope::Slope;
 use super::parts::teacher::TeacherRow;
 use super::passes::kept::{KeptPass, KeptRead};
@@ -75,13 +75,11 @@ fn row<T: Number>(
         out.fill(T::NAN);
         return T::NAN;
     }
-    let slope = known.slope(problem, of, upstream * weight);
     let mut pass = known.pass(problem, of);
+    let slope = known.slope(problem, pass.divergence, of, upstream * weight);
     match slope {
         // It is centred by sums over the row, which come first.
-        (Slope::Weight { .. }, factor)
-            if weighs(problem.divergence, of) && is_softmax(problem, of) =>
-        {
+        (Slope::Weight { .. }, factor) if pass.divergence.weighs(of) && is_softmax(problem, of) => {
             pass.plain |= matches!(problem.divergence, Divergence::JensenShannon { .. });
             let terms = read(problem, student, teacher, &known, pass, out);
             let value = known.divergence(problem, &terms);
@@ -137,6 +135,11 @@ impl<T: Float> Known<T> {
             Some(teacher) => Aligned::new(self.student, teacher),
             None => None,
         };
+        let apart = match (problem.divergence, self.teacher) {
+            (Divergence::JensenShannon { .. }, Some(teacher)) => Apart::new(self.student, teacher),
+            (Divergence::JensenShannon { .. }, None)
+            | (Divergence::Forward | Divergence::Reverse, _) => None,
+        };
         let logarithms =
             aligned.is_none() || matches!(problem.divergence, Divergence::JensenShannon { .. });
         let teacher = match (self.teacher, problem.teacher) {
@@ -151,15 +154,23 @@ impl<T: Float> Known<T> {
             student: self.student.normalised(logarithms),
             teacher,
             aligned,
+            apart,
             all_usual: self.all_usual,
-            divergence: problem.divergence,
+            divergence: Prepared::new(problem.divergence),
             asked: Asked { terms: true, gradient: None, of },
             plain: self.teacher.is_none(),
         }
     }
 
     /// The formula of a gradient and its factor, not yet centred by sums over the row.
-    fn slope(&self, problem: &Problem<'_, T>, of: Party, factor: T) -> (Slope<T>, T) {
+    fn slope(
+        &self,
+        problem: &Problem<'_, T>,
+        divergence: Prepared<T>,
+        of: Party,
+        factor: T,
+    ) -> (Slope<T>, T) {
+        let factor = factor * divergence.share(of);
         let softmax = is_softmax(problem, of);
         let probs = of == Party::Teacher && matches!(problem.teacher, Teacher::Probs(_));
         // The derivative of the weight itself.
@@ -167,7 +178,7 @@ impl<T: Float> Known<T> {
             Divergence::Forward | Divergence::Reverse => T::ZERO - T::ONE,
             Divergence::JensenShannon { .. } => T::ZERO,
         };
-        let slope = match (weighs(problem.divergence, of), of) {
+        let slope = match (divergence.weighs(of), of) {
             (true, _) if probs => Slope::WeightProbs { center },
             (true, _) => Slope::Weight { center },
             (false, _) if probs => Slope::OtherProbs,
@@ -184,12 +195,14 @@ struct RowSums<T> {
     loss: Compensated<T>,
     weight: Compensated<T>,
     is_empty: bool,
+    /// Whether every loss and weight was finite.
+    is_finite: bool,
 }
 
 impl<T: Float> RowSums<T> {
     fn new() -> Self {
         let zero = Compensated::zero(Scalar::<T>::NEW);
-        RowSums { loss: zero, weight: zero, is_empty: true }
+        RowSums { loss: zero, weight: zero, is_empty: true, is_finite: true }
     }
 
     /// Returns the weighted loss.
@@ -199,10 +212,13 @@ impl<T: Float> RowSums<T> {
         self.loss = self.loss.merge(Scalar::<T>::NEW, single(loss));
         self.weight = self.weight.merge(Scalar::<T>::NEW, single(weight));
         self.is_empty = false;
+        self.is_finite &= is_finite(weight) && is_finite(value);
         loss
     }
 
     fn totals(&self) -> Outcome<T> {
-        Outcome { loss: total(self.loss), weight: total(self.weight), is_empty: self.is_empty }
+        let [loss, weight] = [total(self.loss), total(self.weight)];
+        let overflows = self.is_finite && !(is_finite(loss) && is_finite(weight));
+        Outcome { loss, weight, is_empty: self.is_empty, overflows }
     }
 }

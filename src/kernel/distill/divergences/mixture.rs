@@ -1,78 +1,184 @@
 //! Each side against their mixture `m = beta·p + (1 − beta)·q`: Jensen and Shannon's divergence.
 
-use super::weighted::close_square;
 use crate::float::Float;
 use crate::formula::or_nothing;
 use crate::kernel::distill::parts::class::{Asked, Class};
 use crate::kernel::distill::parts::logits::Side;
 use crate::kernel::distill::parts::slope::weighted_slope;
 use crate::kernel::distill::problem::Party;
-use crate::lanes::{Arithmetic, any};
-use crate::math::{ln, phi, psi};
+use crate::lanes::Arithmetic;
+use crate::math::{ln_of_sum, phi_further};
 
+/// The divergence of a class, times the mixture's scale, the part of it that the gradient is centred
+/// by, and its gradient.
 #[inline(always)]
 pub(super) fn of_class<A: Arithmetic>(
     a: A,
-    beta: A::Elem,
+    mixture: Mixture<A::Elem>,
     asked: Asked<A::Elem>,
     Class { student, teacher, ln_ratio, .. }: Class<A::Vec>,
 ) -> [A::Vec; 3] {
     let none = a.splat(A::Elem::ZERO);
     let [mut divergence, mut part, mut gradient] = [none; 3];
-    let shares = [a.splat(beta), a.splat(A::Elem::ONE - beta)];
-    let mixture = a.add(a.mul(shares[0], teacher.p), a.mul(shares[1], student.p));
-    // Of the smallest numbers a share may underflow: no logarithm of zero under a weight.
-    let whole = a.add(teacher.p, student.p);
-    let mixture = a.select(a.equal(mixture, none), whole, mixture);
-    let ln_mixture = ln(any(a), mixture);
-    let of_teacher = centred(a, shares[0], teacher, ln_mixture);
-    let of_student = centred(a, shares[1], student, ln_mixture);
-    let (share, own, own_part) = match asked.of {
-        Party::Teacher => (shares[0], teacher, of_teacher),
-        Party::Student => (shares[1], student, of_student),
-    };
+    let mixed = mixture.mixed(a, student, teacher, ln_ratio);
+    let [own, difference] = mixture.own(&mixed, asked.of);
     if asked.terms {
-        let both = a.add(of_teacher, of_student);
-        divergence = jensen_shannon(a, shares, teacher.p, ln_ratio, both);
-        part = own_part;
+        divergence = mixture.divergence(a, &mixed);
+        part = or_nothing(a, own, a.mul(own, difference));
     }
     if let Some((formula, factor)) = asked.gradient {
-        let difference = a.mul(share, a.sub(own.ln, ln_mixture));
-        gradient = a.mul(weighted_slope(a, formula, own.p, difference), a.splat(factor));
+        gradient = a.mul(weighted_slope(a, formula, own, difference), a.splat(factor));
     }
     [divergence, part, gradient]
 }
 
-/// `share·w·(ln w − ln m)`, 0 without weight.
-#[inline(always)]
-fn centred<A: Arithmetic>(a: A, share: A::Vec, side: Side<A::Vec>, ln_mixture: A::Vec) -> A::Vec {
-    or_nothing(a, side.p, a.mul(side.p, a.mul(share, a.sub(side.ln, ln_mixture))))
+/// The shares of a mixture. One side is the minor one: its share is at most one half.
+#[derive(Clone, Copy)]
+pub(crate) struct Mixture<T> {
+    /// Which side that is.
+    minor: Party,
+    /// The smaller share.
+    share: T,
+    /// Both shares times the scale: the minor side's, the other one's.
+    scaled: [T; 2],
+    /// The logarithm of the scale.
+    ln_scale: T,
+    /// One over the scale.
+    pub(crate) unscale: T,
+    /// The teacher's share and the student's.
+    by_side: [T; 2],
 }
 
-/// `beta·p·(ln p − ln m) + rest·q·(ln q − ln m)`, never negative. With `d = ln q − ln p`,
-/// `E = e^d − 1` and `w = rest·E` that is
-///
-/// ```text
-/// p·(rest·(d·E − φ(d)) − ψ(w)),    ψ(w) = (1 + w)·ln(1 + w) − w
-/// ```
-///
-/// which does not cancel for small `d`; otherwise it is `sum`, computed as it is written.
+impl<T: Float> Mixture<T> {
+    /// With the teacher's share. Terms are scaled by a power of two where they would underflow though
+    /// their sum does not: for shares that are nearly so small themselves.
+    pub(crate) fn new(beta: T) -> Self {
+        let rest = T::ONE - beta;
+        let (minor, [share, other]) = if beta < rest {
+            (Party::Teacher, [beta, rest])
+        } else {
+            (Party::Student, [rest, beta])
+        };
+        let (scale, ln_scale) = if share < T::SMALL_SHARE {
+            (T::SHARE_SCALE, T::LN_SHARE_SCALE)
+        } else {
+            (T::ONE, T::ZERO)
+        };
+        Mixture {
+            minor,
+            share,
+            scaled: [share * scale, other * scale],
+            ln_scale,
+            unscale: T::ONE / scale,
+            by_side: [beta, rest],
+        }
+    }
+
+    /// The share of the side whose gradient is meant.
+    pub(crate) fn share(&self, of: Party) -> T {
+        let [of_teacher, of_student] = self.by_side;
+        match of {
+            Party::Teacher => of_teacher,
+            Party::Student => of_student,
+        }
+    }
+}
+
+/// Below this `|d|` a mixture's term comes from the series of [`phi_further`]: beyond, what the
+/// probabilities lack in accuracy is multiplied by `2 / d²` at most, which is seven bits.
 #[inline(always)]
-fn jensen_shannon<A: Arithmetic>(
-    a: A,
-    [_, rest]: [A::Vec; 2],
-    p: A::Vec,
-    d: A::Vec,
-    sum: A::Vec,
-) -> A::Vec {
-    let one = a.splat(A::Elem::ONE);
-    let square = a.mul(d, d);
-    let phi = phi(a, d, square);
-    let w = a.mul(rest, a.add(d, phi));
-    // d·E − φ = d² − (1 − d)·φ.
-    let gained = a.mul(rest, a.sub(square, a.mul(a.sub(one, d), phi)));
-    let close = a.mul(p, a.sub(gained, psi(a, w)));
-    let value = a.select(a.less(square, a.splat(close_square())), close, sum);
-    let zero = a.splat(A::Elem::ZERO);
-    a.select(a.less(value, zero), zero, value)
+fn mixed_square<T: Float>() -> T {
+    T::from_f64(1.0 / 64.0)
+}
+
+/// What there is to know of a class whose mixture is `m`: of the minor side `a` with its share `s`,
+/// and of the other one, `b`.
+#[derive(Clone, Copy)]
+struct Mixed<V> {
+    minor: Side<V>,
+    major: Side<V>,
+    /// `d = ln a − ln b`, and its square.
+    d: V,
+    square: V,
+    /// `φ(d)`, where that is small.
+    phi: V,
+    /// `ψ = (1 + w)·ln(1 + w) − w` of `w = m / b − 1`, where that is small.
+    psi: V,
+    /// `ln a − ln m` and `ln b − ln m`.
+    differences: [V; 2],
+}
+
+impl<T: Float> Mixture<T> {
+    /// With `E = a / b − 1` and `w = s·E`,
+    ///
+    /// ```text
+    /// ln b − ln m = −ln(1 + w),    ln a − ln m = d − ln(1 + w)
+    /// ```
+    ///
+    /// which keep their digits however small the share and however close the sides: `1 + w` is never
+    /// below one half, so the logarithm comes from `w` itself near 1, and `s <= 1/2` keeps it away from
+    /// `d`. From `w = 1` on, where `a / b` may be out of range, no difference of logarithms cancels.
+    #[inline(always)]
+    fn mixed<A: Arithmetic<Elem = T>>(
+        self,
+        a: A,
+        student: Side<A::Vec>,
+        teacher: Side<A::Vec>,
+        ln_ratio: A::Vec,
+    ) -> Mixed<A::Vec> {
+        let [zero, one] = [a.splat(T::ZERO), a.splat(T::ONE)];
+        let (minor, major, d) = match self.minor {
+            Party::Teacher => (teacher, student, a.sub(zero, ln_ratio)),
+            Party::Student => (student, teacher, ln_ratio),
+        };
+        let square = a.mul(d, d);
+        let phi = phi_further(a, d, square);
+        let apart = a.div(a.sub(minor.p, major.p), major.p);
+        let is_close = a.less(square, a.splat(mixed_square()));
+        let w = a.mul(a.splat(self.share), a.select(is_close, a.add(d, phi), apart));
+        // A number without a logarithm counts as out of range.
+        let w = if A::USUAL { w } else { a.select(a.equal(d, d), w, a.splat(T::INFINITY)) };
+        let in_range = a.less(w, one);
+
+        let [share, other] = self.scaled;
+        let mixture = a.add(a.mul(a.splat(share), minor.p), a.mul(a.splat(other), major.p));
+        // Of the smallest numbers a share may underflow: no logarithm of zero under a weight.
+        let mixture = a.select(a.equal(mixture, zero), a.add(minor.p, major.p), mixture);
+        let [ln, psi] = ln_of_sum(a, w, a.select(in_range, a.add(one, w), mixture));
+        let ln_scale = a.splat(self.ln_scale);
+        let of_minor = a.select(in_range, d, a.add(minor.ln, ln_scale));
+        let of_major = a.select(in_range, zero, a.add(major.ln, ln_scale));
+        let differences = [a.sub(of_minor, ln), a.sub(of_major, ln)];
+        Mixed { minor, major, d, square, phi, psi, differences }
+    }
+
+    /// `beta·p·(ln p − ln m) + (1 − beta)·q·(ln q − ln m)` times the scale, never negative. Where both
+    /// sides are close that is
+    ///
+    /// ```text
+    /// b·(s·(d·E − φ(d)) − ψ(w))
+    /// ```
+    ///
+    /// of which the second part is at most half of the first: it does not cancel.
+    #[inline(always)]
+    fn divergence<A: Arithmetic<Elem = T>>(self, a: A, mixed: &Mixed<A::Vec>) -> A::Vec {
+        let Mixed { minor, major, d, square, phi, psi, differences } = *mixed;
+        let [zero, one] = [a.splat(T::ZERO), a.splat(T::ONE)];
+        let [share, other] = [a.splat(self.scaled[0]), a.splat(self.scaled[1])];
+        // d·E − φ = d² − (1 − d)·φ. Where the terms are scaled ψ is nothing beside it.
+        let gained = a.mul(share, a.sub(square, a.mul(a.sub(one, d), phi)));
+        let close = a.mul(major.p, a.sub(gained, psi));
+        let of_minor = or_nothing(a, minor.p, a.mul(minor.p, a.mul(share, differences[0])));
+        let of_major = or_nothing(a, major.p, a.mul(major.p, a.mul(other, differences[1])));
+        let apart = a.add(of_minor, of_major);
+        let value = a.select(a.less(square, a.splat(mixed_square())), close, apart);
+        a.select(a.less(value, zero), zero, value)
+    }
+
+    /// The side whose gradient is meant, and its `ln w − ln m`.
+    #[inline(always)]
+    fn own<V: Copy>(self, mixed: &Mixed<V>, of: Party) -> [V; 2] {
+        let [of_minor, of_major] = mixed.differences;
+        if of == self.minor { [mixed.minor.p, of_minor] } else { [mixed.major.p, of_major] }
+    }
 }

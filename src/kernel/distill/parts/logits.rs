@@ -2,6 +2,7 @@
 
 use super::numbers::{ln_of, magnitude, total};
 use crate::float::Float;
+use crate::lanes::scalar::Scalar;
 use crate::lanes::{Arithmetic, Lanes};
 use crate::math::exp_factor;
 use crate::stream::compensated::Compensated;
@@ -39,6 +40,20 @@ impl<T: Float> Logits<T> {
     #[inline(always)]
     pub(crate) fn scaled<A: Arithmetic<Elem = T>>(self, a: A, logits: A::Vec) -> A::Vec {
         a.mul(a.sub(logits, a.splat(self.reference)), a.splat(self.factor))
+    }
+
+    /// The same for all logits, usual or not: a difference out of range, of which the temperature may
+    /// leave a finite number, is taken by halves.
+    #[inline(always)]
+    pub(crate) fn exponent<A: Arithmetic<Elem = T>>(self, a: A, logits: A::Vec) -> A::Vec {
+        let exponent = self.scaled(a, logits);
+        if A::USUAL {
+            return exponent;
+        }
+        let half = a.splat(T::from_f64(0.5));
+        let apart = a.sub(a.mul(logits, half), a.splat(self.reference * T::from_f64(0.5)));
+        let by_halves = a.mul(apart, a.splat(self.factor + self.factor));
+        a.select(a.equal(exponent, a.splat(T::NEG_INFINITY)), by_halves, exponent)
     }
 
     /// Whether none is above `top` and none far below: none underflows, not even relative to a
@@ -112,7 +127,7 @@ pub(crate) struct Side<V> {
 impl<T: Float> Normalised<T> {
     #[inline(always)]
     pub(crate) fn side<A: Arithmetic<Elem = T>>(self, a: A, t: A::Vec) -> Side<A::Vec> {
-        let exponent = self.logits.scaled(a, t);
+        let exponent = self.logits.exponent(a, t);
         Side {
             ln: a.sub(exponent, a.splat(self.ln_mass)),
             p: a.mul(exp_factor(a, exponent), a.splat(self.share)),
@@ -144,7 +159,57 @@ impl<T: Float> Aligned<T> {
     #[inline(always)]
     pub(crate) fn ln_ratio<A: Arithmetic<Elem = T>>(self, a: A, x: A::Vec, t: A::Vec) -> A::Vec {
         let apart = a.sub(a.sub(x, t), a.splat(self.reference));
-        a.sub(a.mul(apart, a.splat(self.factor)), a.splat(self.ln_mass))
+        let scaled = a.mul(apart, a.splat(self.factor));
+        a.sub(self.in_range(a, x, t, scaled), a.splat(self.ln_mass))
+    }
+
+    /// `scaled`; if that is infinite, the same by halves, which is infinite only if the result is.
+    /// Usual logits have no such differences.
+    #[inline(always)]
+    fn in_range<A: Arithmetic<Elem = T>>(
+        self,
+        a: A,
+        x: A::Vec,
+        t: A::Vec,
+        scaled: A::Vec,
+    ) -> A::Vec {
+        if A::USUAL {
+            return scaled;
+        }
+        let half = a.splat(T::from_f64(0.5));
+        let apart = a.sub(a.mul(x, half), a.mul(t, half));
+        let apart = a.sub(apart, a.mul(a.splat(self.reference), half));
+        let by_halves = a.mul(apart, a.splat(self.factor + self.factor));
+        let low = a.equal(scaled, a.splat(T::NEG_INFINITY));
+        let high = a.equal(scaled, a.splat(T::INFINITY));
+        a.select(low, by_halves, a.select(high, by_halves, scaled))
+    }
+}
+
+/// The same for references any distance apart, without rounding: what two subtractions lose is added
+/// (Knuth's two-sum).
+#[derive(Clone, Copy)]
+pub(crate) struct Apart<T> {
+    aligned: Aligned<T>,
+    /// What `aligned.reference` lacks.
+    lost: T,
+}
+
+impl<T: Float> Apart<T> {
+    #[inline(always)]
+    pub(crate) fn ln_ratio<A: Arithmetic<Elem = T>>(self, a: A, x: A::Vec, t: A::Vec) -> A::Vec {
+        let Aligned { reference, factor, ln_mass } = self.aligned;
+        let difference = a.sub(x, t);
+        let of_t = a.sub(difference, x);
+        let lost = a.sub(a.sub(x, a.sub(difference, of_t)), a.add(t, of_t));
+        let zero = a.splat(T::ZERO);
+        // Not so of infinite numbers: infinity times zero is not zero.
+        let is_finite = a.equal(a.mul(difference, zero), zero);
+        let lost = if A::USUAL { lost } else { a.select(is_finite, lost, zero) };
+        let apart = a.sub(difference, a.splat(reference));
+        let apart = a.add(apart, a.sub(lost, a.splat(self.lost)));
+        let scaled = a.mul(apart, a.splat(factor));
+        a.sub(self.aligned.in_range(a, x, t, scaled), a.splat(ln_mass))
     }
 }
 
@@ -154,10 +219,35 @@ impl<T: Float> Aligned<T> {
     pub(crate) fn new(student: Measured<T>, teacher: Measured<T>) -> Option<Self> {
         let reference = student.logits.reference - teacher.logits.reference;
         let factor = student.logits.factor;
-        if magnitude(reference * factor) < T::ONE {
+        if magnitude(reference * factor) < T::ONE && differences_stay_finite(factor) {
             Some(Aligned { reference, factor, ln_mass: ln_of(student.mass / teacher.mass) })
         } else {
             None
         }
     }
+}
+
+impl<T: Float> Apart<T> {
+    /// For references whose distance is a finite number.
+    pub(crate) fn new(student: Measured<T>, teacher: Measured<T>) -> Option<Self> {
+        let single = |sum| Compensated { sum, lost: T::ZERO };
+        let [x, t] = [student.logits.reference, teacher.logits.reference];
+        let Compensated { sum: reference, lost } =
+            single(x).merge(Scalar::<T>::NEW, single(T::ZERO - t));
+        let factor = student.logits.factor;
+        let is_moderate = magnitude(reference * T::from_f64(4.0)) < T::INFINITY;
+        if is_moderate && differences_stay_finite(factor) {
+            let ln_mass = ln_of(student.mass / teacher.mass);
+            Some(Apart { aligned: Aligned { reference, factor, ln_mass }, lost })
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether usual logits of two rows, whose references are not far out themselves, have differences
+/// within range. They are within 87 (f32) or 708 (f64) temperatures of their references, so that holds
+/// below a temperature of 2^112 (f32) or 2^1008 (f64).
+fn differences_stay_finite<T: Float>(factor: T) -> bool {
+    factor > T::MIN_POSITIVE * T::from_f64(16_384.0)
 }

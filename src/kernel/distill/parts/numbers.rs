@@ -9,9 +9,12 @@ pub(crate) fn magnitude<T: Float>(x: T) -> T {
     if x < T::ZERO { T::ZERO - x } else { x }
 }
 
+pub(crate) fn is_finite<T: Float>(x: T) -> bool {
+    T::NEG_INFINITY < x && x < T::INFINITY
+}
+
 pub(crate) fn total<T: Float>(sum: Compensated<T>) -> T {
-    let is_finite = T::NEG_INFINITY < sum.sum && sum.sum < T::INFINITY;
-    if is_finite { sum.sum + sum.lost } else { sum.sum }
+    if is_finite(sum.sum) { sum.sum + sum.lost } else { sum.sum }
 }
 
 #[inline(never)]

@@ -16,6 +16,7 @@ use crate::kernel::distill::parts::logits::Logits;
 use crate::kernel::distill::parts::numbers::exp_of;
 use crate::kernel::distill::parts::totals::totals;
 use crate::kernel::softmax::largest;
+use crate::lanes::scalar::Scalar;
 use crate::lanes::{self, Arithmetic, Kernel, Lanes};
 use crate::math::{exp_factor, ln_minus};
 use crate::stream::compensated::Compensated;
@@ -88,7 +89,7 @@ impl<T: Float> Companion<T> for Logits<T> {
         mass: A::Vec,
         t: A::Vec,
     ) -> (A::Vec, A::Vec) {
-        let own = self.scaled(a, t);
+        let own = self.exponent(a, t);
         let weighted = a.mul(mass, a.sub(exponent, own));
         (exp_factor(a, own), if A::USUAL { weighted } else { or_nothing(a, mass, weighted) })
     }
@@ -326,8 +327,9 @@ fn rescaled<L: Lanes>(l: L, sum: Compensated<L::Vec>, factor: L::Elem) -> Compen
 fn risen<L: Lanes>(l: L, logits: &mut Logits<L::Elem>, block: &[L::Elem]) -> L::Elem {
     let largest = largest(l, block);
     if logits.top < largest {
-        let by = (logits.reference - largest) * logits.factor;
-        *logits = logits.at(largest);
+        let at_largest = logits.at(largest);
+        let by = at_largest.exponent(Scalar::<L::Elem>::NEW, logits.reference);
+        *logits = at_largest;
         by
     } else {
         L::Elem::ZERO
@@ -428,7 +430,7 @@ fn values<A: Arithmetic, C: Companion<A::Elem>>(
     x: A::Vec,
     t: A::Vec,
 ) -> [A::Vec; 3] {
-    let exponent = logits.scaled(a, x);
+    let exponent = logits.exponent(a, x);
     let mass = exp_factor(a, exponent);
     let (companion_mass, weighted) = companion.values(a, exponent, mass, t);
     [mass, companion_mass, weighted]

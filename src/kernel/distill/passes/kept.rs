@@ -4,7 +4,7 @@
 
 use super::second::{Pass, TeacherSide, Terms};
 use crate::float::Float;
-use crate::kernel::distill::divergences::terms;
+use crate::kernel::distill::divergences::{Prepared, terms};
 use crate::kernel::distill::parts::logits::{Aligned, Logits, Normalised};
 use crate::kernel::distill::parts::slope::{Slope, weighted_slope};
 use crate::kernel::distill::parts::totals::totals;
@@ -13,7 +13,6 @@ use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
 use crate::stream::compensated::Compensated;
 use crate::stream::group::{part, registers, store, whole};
 use crate::stream::order::{GROUP, tile_length};
-use crate::teacher::Divergence;
 
 /// A pass over such rows.
 pub(crate) struct KeptRead<'a, T> {
@@ -60,9 +59,9 @@ impl<T: Float> KeptPass<T> {
             return None;
         };
         let (weights, others, heavy) = match pass.divergence {
-            Divergence::Forward => (teacher, pass.student, Party::Teacher),
-            Divergence::Reverse => (pass.student, teacher, Party::Student),
-            Divergence::JensenShannon { .. } => return None,
+            Prepared::Forward => (teacher, pass.student, Party::Teacher),
+            Prepared::Reverse => (pass.student, teacher, Party::Student),
+            Prepared::Mixture(_) => return None,
         };
         let (terms, gradient) = (pass.asked.terms, pass.asked.gradient);
         Some(KeptPass { weights, others, aligned, heavy, terms, gradient })
@@ -149,7 +148,7 @@ impl<T: Float> KeptPass<T> {
     ) -> [A::Vec; 2] {
         let none = a.splat(T::ZERO);
         let [mut term, mut slope] = [none; 2];
-        let ln_ratio = self.aligned.ln_ratio(a, x, t);
+        let ln_ratio = self.aligned.ln_ratio(usual(a), x, t);
         let [d, others] = match self.heavy {
             Party::Student => [a.sub(none, ln_ratio), t],
             Party::Teacher => [ln_ratio, x],

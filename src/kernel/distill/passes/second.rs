@@ -1,9 +1,9 @@
 //! The read of a row once its masses are known: the terms of its loss, and its gradient.
 
 use crate::float::Float;
-use crate::kernel::distill::divergences::of_class;
+use crate::kernel::distill::divergences::Prepared;
 use crate::kernel::distill::parts::class::{Asked, Class};
-use crate::kernel::distill::parts::logits::{Aligned, Normalised, Side};
+use crate::kernel::distill::parts::logits::{Aligned, Apart, Normalised, Side};
 use crate::kernel::distill::parts::teacher::{Room, TeacherRow};
 use crate::kernel::distill::parts::totals::totals;
 use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
@@ -11,7 +11,6 @@ use crate::math::ln;
 use crate::stream::compensated::Compensated;
 use crate::stream::group::{part, registers, store, whole};
 use crate::stream::order::{GROUP, tile_length};
-use crate::teacher::Divergence;
 
 /// What the teacher's numbers are.
 #[derive(Clone, Copy)]
@@ -29,9 +28,11 @@ pub(crate) struct Pass<T> {
     pub(crate) student: Normalised<T>,
     pub(crate) teacher: TeacherSide<T>,
     pub(crate) aligned: Option<Aligned<T>>,
+    /// For a mixture of two softmaxes.
+    pub(crate) apart: Option<Apart<T>>,
     /// Whether all numbers of the row are known to be usual.
     pub(crate) all_usual: bool,
-    pub(crate) divergence: Divergence<T>,
+    pub(crate) divergence: Prepared<T>,
     pub(crate) asked: Asked<T>,
     /// Whether the second sum of [`Terms`] is needed too.
     pub(crate) plain: bool,
@@ -179,11 +180,12 @@ impl<T: Float> Pass<T> {
                 Side { ln: a.select(a.equal(t, zero), a.splat(T::NEG_INFINITY), zero), p: t }
             }
         };
-        let ln_ratio = match self.aligned {
-            Some(aligned) => aligned.ln_ratio(a, x, t),
-            None => a.sub(student.ln, teacher.ln),
+        let ln_ratio = match (self.apart, self.aligned) {
+            (Some(apart), _) => apart.ln_ratio(a, x, t),
+            (None, Some(aligned)) => aligned.ln_ratio(a, x, t),
+            (None, None) => a.sub(student.ln, teacher.ln),
         };
         let zeros = !A::USUAL || matches!(self.teacher, TeacherSide::OneHot);
-        of_class(a, self.divergence, self.asked, Class { student, teacher, ln_ratio, zeros })
+        self.divergence.of_class(a, self.asked, Class { student, teacher, ln_ratio, zeros })
     }
 }
