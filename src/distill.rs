@@ -6,11 +6,13 @@ use crate::compiled::distill::Distill;
 use crate::element::Element;
 use crate::error::Error;
 use crate::isa::Isa;
-use crate::kernel::distill::problem::{Gradient, Losses, Outcome, Party, Problem, Wanted};
+use crate::kernel::distill::problem::{
+    Accumulation, Gradient, Losses, Outcome, Party, Problem, Wanted,
+};
 use crate::reduction::Reduction;
 use crate::rows::{Rows, RowsMut};
 use crate::shape;
-use crate::teacher::{Divergence, Teacher};
+use crate::teacher::{Divergence, IGNORED, Teacher};
 use crate::upstream::Upstream;
 
 /// The divergence between what a teacher and a student say of each row, from the student's logits.
@@ -68,7 +70,8 @@ use crate::upstream::Upstream;
 /// temperature. The gradients follow from `d ln softmax(s)ᵢ / d sⱼ = [i = j] − softmax(s)ⱼ`.
 #[derive(Clone, Copy, Debug)]
 pub struct DistillLoss<'a, T> {
-    problem: Problem<'a, T>,
+    pub(crate) problem: Problem<'a, T>,
+    accumulation: Accumulation,
 }
 
 impl<'a, T: Element> DistillLoss<'a, T> {
@@ -98,7 +101,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
             }
             Teacher::Classes(indices) => {
                 shape::teacher_rows(rows, indices.len())?;
-                shape::class_indices(indices, classes)?;
+                shape::class_indices(indices, classes, IGNORED)?;
             }
         }
         Ok(DistillLoss {
@@ -111,6 +114,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
                 weights: None,
                 weight_scale: T::ONE,
             },
+            accumulation: Accumulation::Replace,
         })
     }
 
@@ -134,7 +138,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
         if !T::Kernels::is_temperature(tau) {
             return Err(Error::Temperature { value: tau.into() });
         }
-        Ok(DistillLoss { problem: Problem { temperature: tau, ..self.problem } })
+        Ok(DistillLoss { problem: Problem { temperature: tau, ..self.problem }, ..self })
     }
 
     /// The same with another divergence.
@@ -160,7 +164,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
             }
             Divergence::Forward | Divergence::Reverse | Divergence::JensenShannon { .. } => {}
         }
-        Ok(DistillLoss { problem: Problem { divergence, ..self.problem } })
+        Ok(DistillLoss { problem: Problem { divergence, ..self.problem }, ..self })
     }
 
     /// The same with a weight for each row, by which its loss and its gradient are multiplied. A row of
@@ -183,7 +187,34 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// ```
     pub fn row_weights(self, weights: &'a [T]) -> Result<Self, Error> {
         shape::weights(self.rows(), weights.len())?;
-        Ok(DistillLoss { problem: Problem { weights: Some(weights), ..self.problem } })
+        Ok(DistillLoss { problem: Problem { weights: Some(weights), ..self.problem }, ..self })
+    }
+
+    /// The same with gradients that are added to what their slices hold, if it is `on`, instead of
+    /// replacing it. Rows that do not count, and padding, stay as they are.
+    ///
+    /// # Accuracy
+    /// One rounding more than the gradient alone.
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Rows, Teacher, Upstream};
+    ///
+    /// // Half of the gradient towards a teacher, and half of that towards the labels.
+    /// let (student, teacher) = ([0.0_f64, 0.0], [0.25, 0.75]);
+    /// let student = Rows::new(&student, 2)?;
+    /// let soft = DistillLoss::new(student, Teacher::Probs(Rows::new(&teacher, 2)?))?;
+    /// let hard = DistillLoss::new(student, Teacher::Classes(&[1]))?.accumulate(true);
+    /// let mut grad = [f64::NAN; 2];
+    /// soft.grad_student(Upstream::Uniform(0.5), &mut grad)?;
+    /// assert_eq!(grad, [0.125, -0.125]);
+    /// hard.grad_student(Upstream::Uniform(0.5), &mut grad)?;
+    /// assert_eq!(grad, [0.375, -0.375]);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    #[must_use]
+    pub fn accumulate(self, on: bool) -> Self {
+        let accumulation = if on { Accumulation::Add } else { Accumulation::Replace };
+        DistillLoss { accumulation, ..self }
     }
 
     /// The same on another instruction set: other speed, the same bits.
@@ -202,7 +233,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// ```
     pub fn on(self, isa: Isa) -> Result<Self, Error> {
         let backend = Backend::of(isa)?;
-        Ok(DistillLoss { problem: Problem { backend, ..self.problem } })
+        Ok(DistillLoss { problem: Problem { backend, ..self.problem }, ..self })
     }
 
     /// The loss of each row times its weight.
@@ -275,7 +306,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     pub fn weighted_mean(&self) -> T {
         let mut totals = self.totals();
         if totals.overflows {
-            totals = DistillLoss { problem: T::Kernels::with_small_weights(self.problem) }.totals();
+            let problem = T::Kernels::with_small_weights(self.problem);
+            totals = DistillLoss { problem, ..*self }.totals();
         }
         if totals.is_empty { totals.loss } else { totals.loss / totals.weight }
     }
@@ -292,7 +324,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// | Jensen–Shannon | `(g/τ)·(s − q·Σs)`, `s = (1 − beta)·q·(ln q − ln m)` |
     ///
     /// # Shape
-    /// `grad` has the length of the student's logits; [`Upstream::PerRow`] has one factor a row.
+    /// `grad` has the length of the student's logits and their padding, which becomes 0;
+    /// [`Upstream::PerRow`] has one factor a row.
     /// # Errors
     /// [`Error::OutputLength`] and [`Error::UpstreamLength`] if they have not,
     /// [`Error::UpstreamPerElement`] for that kind. `grad` has not been touched then.
@@ -330,7 +363,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// with `s = beta·p·(ln p − ln m)`. Where the side that weighs has probability 0 the gradient is 0.
     ///
     /// # Shape
-    /// `grad` has the length of the student's logits; [`Upstream::PerRow`] has one factor a row.
+    /// `grad` has the length of the teacher's numbers and their padding, which becomes 0;
+    /// [`Upstream::PerRow`] has one factor a row.
     /// # Errors
     /// [`Error::OutputLength`] and [`Error::UpstreamLength`] if they have not,
     /// [`Error::UpstreamPerElement`] for that kind, [`Error::ClassesGradient`] if the teacher is class
@@ -391,7 +425,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
         Ok(())
     }
 
-    fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.problem.student.rows()
     }
 
@@ -399,7 +433,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
         self.run(Wanted { losses: Losses::Total, gradient: None })
     }
 
-    fn gradient<'b>(
+    pub(crate) fn gradient<'b>(
         &self,
         of: Party,
         upstream: Upstream<'b, T>,
@@ -423,7 +457,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
                 return Err(Error::UpstreamPerElement { len: each.len() });
             }
         }
-        Ok(Gradient { of, upstream, out: RowsMut { values, classes, stride } })
+        let accumulation = self.accumulation;
+        Ok(Gradient { of, upstream, accumulation, out: RowsMut { values, classes, stride } })
     }
 
     fn run(&self, wanted: Wanted<'_, T>) -> Outcome<T> {

@@ -219,7 +219,7 @@ pub use loss::{KlDivLoss, kl_div};
 pub use reduction::Reduction;
 pub use rows::Rows;
 pub use softmax::{log_softmax, log_softmax_on, softmax, softmax_on};
-pub use teacher::{Divergence, Teacher};
+pub use teacher::{Divergence, IGNORED, Teacher};
 pub use upstream::Upstream;
 
 /// Here so that `cargo test` runs the README's code; nothing else sees it.

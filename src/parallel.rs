@@ -1,6 +1,6 @@
 //! Long slices on the threads of a [rayon](https://docs.rs/rayon) pool: the same results, bit for bit.
 //!
-//! [`KlDiv::parallel`] and the functions here take as many threads as the current pool has: the
+//! [`KlDiv::parallel`], [`DistillLoss::parallel`] and the functions here take as many threads as the current pool has: the
 //! global one, or that of a `rayon::ThreadPool` from within its `install`. How many there are, and
 //! which of them does what, changes no bit: elements and rows do not depend on each other, and the
 //! chunks of a sum are merged in the order of the slice, whichever is ready first.
@@ -30,15 +30,17 @@ mod share;
 use crate::backend::Backend;
 use crate::compiled::pairs::{Pair, Pairs, Total};
 use crate::compiled::rows::Shares;
+use crate::distill::DistillLoss;
 use crate::element::Element;
 use crate::error::Error;
+use crate::kernel::distill::problem::{Outcome, Party};
 use crate::kl::KlDiv;
 use crate::reduction::Reduction;
 use crate::rows::Rows;
 use crate::shape;
 use crate::stream::order::CHUNK;
 use crate::upstream::Upstream;
-use share::{Each, OfRows, RowSums, spread, total};
+use share::{DistillRows, Each, OfRows, RowSums, row_totals, spread, total};
 
 /// Something whose methods use the threads of the current pool. See [`KlDiv::parallel`].
 #[derive(Clone, Copy, Debug)]
@@ -160,6 +162,102 @@ impl<T: Element> Parallel<KlDiv<'_, T>> {
             spread(Each { run, pair: self.0.pair, row_length, upstream, out });
         }
         Ok(())
+    }
+}
+
+impl<'a, T: Element> DistillLoss<'a, T> {
+    /// The same loss, its rows shared out among the threads of the current
+    /// [rayon](crate::parallel) pool.
+    ///
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Rows, Teacher, Upstream};
+    ///
+    /// let student: Vec<f32> = (0..100_000).map(|i| (i % 97) as f32 / 9.0).collect();
+    /// let teacher: Vec<f32> = (0..100_000).map(|i| (i % 89) as f32 / 8.0).collect();
+    /// let (student, teacher) = (Rows::new(&student, 1_000)?, Rows::new(&teacher, 1_000)?);
+    /// let loss = DistillLoss::new(student, Teacher::Logits(teacher))?;
+    /// let mean = loss.parallel().weighted_mean();
+    /// assert_eq!(mean.to_bits(), loss.weighted_mean().to_bits());
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    #[must_use]
+    pub fn parallel(self) -> Parallel<Self> {
+        Parallel(self)
+    }
+}
+
+impl<T: Element> Parallel<DistillLoss<'_, T>> {
+    /// As [`DistillLoss::row_losses`].
+    ///
+    /// # Errors
+    /// Those of [`DistillLoss::row_losses`].
+    pub fn row_losses(&self, out: &mut [T]) -> Result<(), Error> {
+        shape::output(self.0.rows(), out.len())?;
+        spread(DistillRows { problem: self.0.problem, losses: Some(out), gradient: None });
+        Ok(())
+    }
+
+    /// As [`DistillLoss::reduce`].
+    #[must_use]
+    pub fn reduce(&self, reduction: Reduction) -> T {
+        reduction.of(self.totals().loss, self.0.problem.student.values.len())
+    }
+
+    /// As [`DistillLoss::weighted_mean`].
+    #[must_use]
+    pub fn weighted_mean(&self) -> T {
+        let totals = self.totals();
+        let mean = totals.loss / totals.weight;
+        // Nothing left, a sum out of range, or a NaN: cases that one thread knows.
+        let is_settled = !totals.is_empty && (totals.loss - totals.loss == T::ZERO);
+        if is_settled && totals.weight - totals.weight == T::ZERO {
+            mean
+        } else {
+            self.0.weighted_mean()
+        }
+    }
+
+    /// As [`DistillLoss::grad_student`].
+    ///
+    /// # Errors
+    /// Those of [`DistillLoss::grad_student`].
+    pub fn grad_student(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
+        self.grad(Party::Student, upstream, grad)
+    }
+
+    /// As [`DistillLoss::grad_teacher`].
+    ///
+    /// # Errors
+    /// Those of [`DistillLoss::grad_teacher`].
+    pub fn grad_teacher(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
+        self.grad(Party::Teacher, upstream, grad)
+    }
+
+    fn grad(&self, of: Party, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
+        let gradient = self.0.gradient(of, upstream, grad)?;
+        spread(DistillRows { problem: self.0.problem, losses: None, gradient: Some(gradient) });
+        Ok(())
+    }
+
+    /// As [`DistillLoss::loss_and_grad_student`].
+    ///
+    /// # Errors
+    /// Those of [`DistillLoss::loss_and_grad_student`].
+    pub fn loss_and_grad_student(
+        &self,
+        upstream: Upstream<'_, T>,
+        losses: &mut [T],
+        grad: &mut [T],
+    ) -> Result<(), Error> {
+        shape::output(self.0.rows(), losses.len())?;
+        let gradient = Some(self.0.gradient(Party::Student, upstream, grad)?);
+        spread(DistillRows { problem: self.0.problem, losses: Some(losses), gradient });
+        Ok(())
+    }
+
+    fn totals(&self) -> Outcome<T> {
+        row_totals(self.0.problem)
     }
 }
 

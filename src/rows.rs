@@ -126,6 +126,14 @@ impl<'a, T> Rows<'a, T> {
         self.values.get(start..)?.get(..self.classes)
     }
 
+    /// The rows before `middle`, which there are, and the others.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn split_at(self, middle: usize) -> (Self, Self) {
+        let Rows { values, classes, stride } = self;
+        let (values, others) = values.split_at((middle * stride).min(values.len()));
+        (Rows { values, classes, stride }, Rows { values: others, classes, stride })
+    }
+
     /// Takes the first row off.
     #[inline(always)]
     pub(crate) fn take_row(&mut self) -> Option<&'a [T]> {

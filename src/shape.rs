@@ -69,10 +69,10 @@ pub(crate) fn teacher_classes(student: usize, teacher: usize) -> Result<(), Erro
     if student == teacher { Ok(()) } else { Err(Error::TeacherClasses { student, teacher }) }
 }
 
-/// Every index names one of the classes.
-pub(crate) fn class_indices(indices: &[u32], classes: usize) -> Result<(), Error> {
+/// Every index names one of the classes, or `ignored` none.
+pub(crate) fn class_indices(indices: &[u32], classes: usize, ignored: u32) -> Result<(), Error> {
     for (row, &index) in indices.iter().enumerate() {
-        if usize::try_from(index).is_ok_and(|index| index < classes) {
+        if index == ignored || usize::try_from(index).is_ok_and(|index| index < classes) {
             continue;
         }
         return Err(Error::ClassIndex { row, index, classes });

@@ -2,6 +2,22 @@
 
 use crate::rows::Rows;
 
+/// A class index that masks its row: the row has no loss, no gradient and no weight, whatever else holds
+/// for it. Where labels are signed, this is what −100 or another negative number becomes.
+///
+/// # Examples
+/// ```
+/// use kldiv::{DistillLoss, IGNORED, Rows, Teacher};
+///
+/// let student = Rows::new(&[0.0, 0.0, f64::NAN, 7.0], 2)?;
+/// let loss = DistillLoss::new(student, Teacher::Classes(&[1, IGNORED]))?;
+/// assert!((loss.weighted_mean() - core::f64::consts::LN_2).abs() < 1e-15); // of the first row alone
+/// # Ok::<(), kldiv::Error>(())
+/// ```
+/// # Source
+/// PyTorch's `ignore_index`, −100 there by default.
+pub const IGNORED: u32 = u32::MAX;
+
 /// What the student is compared with: row by row, the distribution `p`.
 ///
 /// # Shape
@@ -35,7 +51,8 @@ pub enum Teacher<'a, T> {
     LogProbs(Rows<'a, T>),
     /// Probabilities, `p = t`.
     Probs(Rows<'a, T>),
-    /// The index of the class whose probability is one: the divergence is the cross-entropy loss.
+    /// The index of the class whose probability is one: the divergence is the cross-entropy loss. Or
+    /// [`IGNORED`], for a row that does not count.
     Classes(&'a [u32]),
 }
 

@@ -3,9 +3,14 @@
 
 mod support;
 
-use kldiv::{Error, Input, Isa, KlDiv, Reduction, Rows, Target, Upstream, parallel};
+use kldiv::{
+    DistillLoss, Divergence, Error, IGNORED, Input, Isa, KlDiv, Reduction, Rows, Target, Teacher,
+    Upstream, parallel,
+};
 use rayon_core::{ThreadPool, ThreadPoolBuilder};
-use support::{ALL_FORMS, Answer, Number, Random, assert_same, cycled, raw, same, specials};
+use support::{
+    ALL_FORMS, Answer, Number, Random, assert_same, cycled, for_each_number, raw, same, specials,
+};
 
 /// Terms after which a sum starts a new chunk.
 const CHUNK: usize = 65_536;
@@ -218,4 +223,91 @@ fn errors() {
     assert_eq!(parallel::softmax(logits, &mut out), output);
     assert_eq!(parallel::log_softmax(logits, &mut out), output);
     assert!(out.iter().all(|&x| x == 7.0));
+}
+
+/// Everything that a loss of rows can be asked for. A macro, as above.
+macro_rules! everything_of_rows {
+    ($loss:expr, $rows:expr, $lens:expr, $factors:expr) => {{
+        let (loss, rows, lens): (_, usize, [usize; 2]) = ($loss, $rows, $lens);
+        let mut losses = vec![R::of(f64::NAN); rows];
+        loss.row_losses(&mut losses).expect("a loss for each row");
+        let mut answers = vec![
+            Answer::new("totals", &[loss.reduce(Reduction::Sum), loss.reduce(Reduction::Mean)]),
+            Answer::new("mean", &[loss.weighted_mean()]),
+            Answer::new("losses", &losses),
+        ];
+        for upstream in [Upstream::Uniform(R::of(-0.37)), Upstream::PerRow($factors)] {
+            let mut grad: Vec<R> = raw(3, lens[0], 1.0);
+            loss.grad_student(upstream, &mut grad).expect("lengths that agree");
+            answers.push(Answer::new("grad_student", &grad));
+            loss.loss_and_grad_student(upstream, &mut losses, &mut grad).expect("as before");
+            answers.push(Answer::new("both", &[&losses[..], &grad].concat()));
+            let mut grad: Vec<R> = raw(4, lens[1], 1.0);
+            if loss.grad_teacher(upstream, &mut grad).is_ok() {
+                answers.push(Answer::new("grad_teacher", &grad));
+            }
+        }
+        answers
+    }};
+}
+
+fn distilled_rows<R: Number>(rows: usize, classes: usize, pools: &[ThreadPool]) {
+    let strides = [classes + 3, classes + 1];
+    let [x, t] = [1, 2].map(|seed| raw::<R>(seed, rows * strides[seed as usize - 1], 8.0));
+    let student = Rows::strided(&x, classes, strides[0]).expect("whole rows");
+    let numbers = Rows::strided(&t, classes, strides[1]).expect("whole rows");
+    let labels: Vec<u32> =
+        (0..rows).map(|i| if i % 5 == 3 { IGNORED } else { (i % classes) as u32 }).collect();
+    let mut weights: Vec<R> = raw(5, rows, 2.0);
+    weights[rows / 2] = R::of(0.0);
+    let factors = raw(6, rows, 2.0);
+    for teacher in [Teacher::Logits(numbers), Teacher::LogProbs(numbers), Teacher::Classes(&labels)]
+    {
+        for divergence in [Divergence::Forward, Divergence::JensenShannon { beta: R::of(0.3) }] {
+            for accumulate in [false, true] {
+                let loss = DistillLoss::new(student, teacher)
+                    .and_then(|loss| loss.divergence(divergence))
+                    .and_then(|loss| loss.row_weights(&weights))
+                    .expect("shapes that agree")
+                    .accumulate(accumulate);
+                let lens = [x.len(), t.len()];
+                let expected = everything_of_rows!(loss, rows, lens, &factors);
+                for pool in pools {
+                    let threads = pool.current_num_threads();
+                    let found =
+                        pool.install(|| everything_of_rows!(loss.parallel(), rows, lens, &factors));
+                    let context = (R::NAME, rows, classes, divergence, accumulate, threads);
+                    assert_same(&context, &found, &expected);
+                }
+            }
+        }
+    }
+}
+
+/// Few long rows, many short ones, more than are under way at a time.
+#[test]
+fn losses_of_rows() {
+    let pools: Vec<_> = pools().collect();
+    for_each_number!(R => for (rows, classes) in [(1, 70_000), (5, 20_011), (700, 101)] {
+        distilled_rows::<R>(rows, classes, &pools);
+    });
+}
+
+/// What one thread answers in another way than by its sums.
+#[test]
+fn means_of_unusual_rows() {
+    let zeros = [0.0_f64; 40_000];
+    let student = Rows::new(&zeros, 2).expect("whole rows");
+    let labels = vec![1; 20_000];
+    let ignored = vec![IGNORED; 20_000];
+    let loss = DistillLoss::new(student, Teacher::Classes(&labels)).expect("labels in range");
+    let heavy = vec![1e308; 20_000];
+    let heavy = loss.row_weights(&heavy).expect("a weight for each row");
+    let none = DistillLoss::new(student, Teacher::Classes(&ignored)).expect("labels in range");
+    for loss in [loss, heavy, none] {
+        let mean = loss.parallel().weighted_mean();
+        assert_eq!(mean.to_bits(), loss.weighted_mean().to_bits());
+    }
+    assert!((heavy.parallel().weighted_mean() - core::f64::consts::LN_2).abs() < 1e-15);
+    assert_eq!(none.parallel().weighted_mean(), 0.0);
 }

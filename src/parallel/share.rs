@@ -2,18 +2,21 @@
 
 use crate::backend::Backend;
 use crate::compiled::Scalar;
+use crate::compiled::distill::Distill;
 use crate::compiled::pairs::{Pair, Pairs, Total};
 use crate::element::Element;
 use crate::forms::{Input, Target};
-use crate::rows::Rows;
+use crate::kernel::distill::problem::{Gradient, Losses, Outcome, Problem, Wanted};
+use crate::rows::{Rows, RowsMut};
 use crate::stream::compensated::Compensated;
 use crate::stream::order::CHUNK;
+use crate::teacher::Teacher;
 use crate::upstream::Upstream;
 
 /// Elements that are not worth the passing on of half of them: about 10 µs of work.
 const GRAIN: usize = 32_768;
 
-/// Chunks of a sum that are under way at a time; their results lie on the stack.
+/// Chunks of a sum, or rows, that are under way at a time; their results lie on the stack.
 const BATCH: usize = 256;
 
 /// Parts begin at multiples of this, a few cache lines, so that a part is aligned as the whole is.
@@ -209,6 +212,116 @@ impl<T: Element> Work for OfRows<'_, T> {
     }
     fn run(self) {
         (self.run)(self.backend, self.logits, self.out);
+    }
+}
+
+/// Losses of rows, or gradients, or both.
+pub(super) struct DistillRows<'a, T> {
+    pub(super) problem: Problem<'a, T>,
+    pub(super) losses: Option<&'a mut [T]>,
+    pub(super) gradient: Option<Gradient<'a, T>>,
+}
+
+impl<T: Element> Work for DistillRows<'_, T> {
+    fn len(&self) -> usize {
+        self.problem.student.values.len()
+    }
+    fn halves(self) -> Result<(Self, Self), Self> {
+        let middle = self.problem.student.rows() / 2;
+        if middle == 0 {
+            return Err(self);
+        }
+        let DistillRows { problem, losses, gradient } = self;
+        let (problem, other_problem) = split_rows(problem, middle);
+        let (losses, other_losses) = halves_of(losses.map(|losses| losses.split_at_mut(middle)));
+        let halves = gradient.map(|gradient| split_gradient(gradient, middle));
+        let (gradient, other_gradient) = halves_of(halves);
+        Ok((
+            DistillRows { problem, losses, gradient },
+            DistillRows { problem: other_problem, losses: other_losses, gradient: other_gradient },
+        ))
+    }
+    fn run(self) {
+        let DistillRows { problem, losses, gradient } = self;
+        let losses = match losses {
+            Some(losses) => Losses::Each(losses),
+            None => Losses::Unwanted,
+        };
+        T::Kernels::distill(problem, Wanted { losses, gradient });
+    }
+}
+
+/// The totals of all rows: losses in any order, added in theirs.
+pub(super) fn row_totals<T: Element>(problem: Problem<'_, T>) -> Outcome<T> {
+    let mut sums = T::Kernels::no_rows();
+    let mut batch = [T::ZERO; BATCH];
+    let mut left = problem;
+    loop {
+        let rows = left.student.rows().min(BATCH);
+        if rows == 0 {
+            return T::Kernels::totals(&sums);
+        }
+        let (part, rest) = split_rows(left, rows);
+        let out = &mut batch[..rows];
+        spread(DistillRows { problem: part, losses: Some(&mut *out), gradient: None });
+        sums = T::Kernels::with_rows(sums, &part, out);
+        left = rest;
+    }
+}
+
+/// The rows before `middle` and the others.
+fn split_rows<T: Element>(
+    problem: Problem<'_, T>,
+    middle: usize,
+) -> (Problem<'_, T>, Problem<'_, T>) {
+    let (student, other_student) = problem.student.split_at(middle);
+    let (teacher, other_teacher) = match problem.teacher {
+        Teacher::Logits(rows) => both(rows.split_at(middle), Teacher::Logits),
+        Teacher::LogProbs(rows) => both(rows.split_at(middle), Teacher::LogProbs),
+        Teacher::Probs(rows) => both(rows.split_at(middle), Teacher::Probs),
+        Teacher::Classes(indices) => both(indices.split_at(middle), Teacher::Classes),
+    };
+    let (weights, other_weights) =
+        halves_of(problem.weights.map(|weights| weights.split_at(middle)));
+    (
+        Problem { student, teacher, weights, ..problem },
+        Problem {
+            student: other_student,
+            teacher: other_teacher,
+            weights: other_weights,
+            ..problem
+        },
+    )
+}
+
+fn split_gradient<T: Element>(
+    gradient: Gradient<'_, T>,
+    middle: usize,
+) -> (Gradient<'_, T>, Gradient<'_, T>) {
+    let Gradient { of, upstream, accumulation, out } = gradient;
+    let (upstream, other_upstream) = match upstream {
+        Upstream::Uniform(factor) => (Upstream::Uniform(factor), Upstream::Uniform(factor)),
+        Upstream::PerRow(factors) => both(factors.split_at(middle), Upstream::PerRow),
+        Upstream::PerElement(each) => (Upstream::PerElement(each), Upstream::PerElement(each)),
+    };
+    let RowsMut { values, classes, stride } = out;
+    let (values, other_values) = values.split_at_mut(middle * stride);
+    (
+        Gradient { of, upstream, accumulation, out: RowsMut { values, classes, stride } },
+        Gradient {
+            of,
+            upstream: other_upstream,
+            accumulation,
+            out: RowsMut { values: other_values, classes, stride },
+        },
+    )
+}
+
+/// Both halves of something that may be missing.
+fn halves_of<A, B>(halves: Option<(A, B)>) -> (Option<A>, Option<B>) {
+    match halves {
+        Some((one, other)) => (Some(one), Some(other)),
+        None => (None, None),
     }
 }
 

@@ -3,7 +3,7 @@
 use core::iter::once;
 
 use super::{in_range, total};
-use crate::{Divergence, Element, Rows, Teacher, Upstream};
+use crate::{Divergence, Element, IGNORED, Rows, Teacher, Upstream};
 
 /// What a row says of one class: a probability and its logarithm.
 #[derive(Clone, Copy)]
@@ -274,7 +274,7 @@ pub fn distill<T: Element>(
     out: &mut [f64],
 ) {
     for (out, rows) in out.iter_mut().zip(row_pairs(student, teacher, temperature)) {
-        *out = rows.loss(divergence);
+        *out = rows.map_or(0.0, |rows| rows.loss(divergence));
     }
 }
 
@@ -354,8 +354,22 @@ fn distill_gradient<T: Element>(
     by_teacher: bool,
     out: &mut [f64],
 ) {
+    let layout = match teacher {
+        Teacher::Logits(rows) | Teacher::LogProbs(rows) | Teacher::Probs(rows) if by_teacher => {
+            rows
+        }
+        Teacher::Logits(_) | Teacher::LogProbs(_) | Teacher::Probs(_) | Teacher::Classes(_) => {
+            student
+        }
+    };
     let rows = row_pairs(student, teacher, temperature);
-    for (row, (out, pair)) in out.chunks_mut(student.classes()).zip(rows).enumerate() {
+    for (row, (out, pair)) in out.chunks_mut(layout.stride()).zip(rows).enumerate() {
+        let Some((out, padding)) = out.split_at_mut_checked(layout.classes()) else { return };
+        padding.fill(0.0);
+        let Some(pair) = pair else {
+            out.fill(0.0);
+            continue;
+        };
         let factor = match upstream {
             Upstream::Uniform(factor) => factor.into(),
             Upstream::PerRow(factors) => match factors.get(row) {
@@ -378,15 +392,21 @@ fn distill_gradient<T: Element>(
     }
 }
 
+/// Both sides of each row; of a row that is ignored there are none.
 fn row_pairs<'a, T: Element>(
     student: Rows<'a, T>,
     teacher: Teacher<'a, T>,
     temperature: T,
-) -> impl Iterator<Item = RowPair<'a, T>> {
+) -> impl Iterator<Item = Option<RowPair<'a, T>>> {
     let classes = student.classes();
     (0..student.rows()).map_while(move |row| {
+        if let Teacher::Classes(indices) = teacher
+            && *indices.get(row)? == IGNORED
+        {
+            return Some(None);
+        }
         let student = Distribution::of_logits(student.row(row)?, temperature);
         let teacher = Distribution::of_teacher(teacher, row, temperature)?;
-        Some(RowPair { student, teacher, classes })
+        Some(Some(RowPair { student, teacher, classes }))
     })
 }

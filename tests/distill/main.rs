@@ -6,6 +6,7 @@ mod support;
 mod against_reference;
 mod bits;
 mod errors;
+mod layouts;
 mod problem;
 mod slopes;
 mod small_divergences;

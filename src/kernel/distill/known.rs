@@ -4,7 +4,7 @@ use super::divergences::Prepared;
 use super::parts::logits::{Logits, Measured};
 use super::parts::numbers::{exp_of, ln_of, magnitude, total};
 use super::parts::teacher::TeacherRow;
-use super::passes::first::{FirstRead, Nothing, Probs};
+use super::passes::first::{FirstRead, Nothing, Probs, Reference};
 use super::passes::second::Terms;
 use super::problem::Problem;
 use crate::backend::Number;
@@ -44,7 +44,15 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
     match (problem.teacher, teacher) {
         (Teacher::Probs(_), TeacherRow::Numbers(probs)) => {
             let (companion, x, t, masses) = (Probs, student, probs, &mut [][..]);
-            let read = backend.run(FirstRead::<_, _, WEIGH> { logits, companion, x, t, masses });
+            let reference = Reference::OfBlocks;
+            let read = backend.run(FirstRead::<_, _, WEIGH> {
+                logits,
+                companion,
+                x,
+                t,
+                masses,
+                reference,
+            });
             let student = Measured::new(read.logits, read.mass);
             let weighted = WEIGH.then_some(read.weighted);
             Known::of_probs(problem, student, read.companion_mass, weighted, read.usual)
@@ -60,18 +68,36 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
                 [(of_teacher, numbers), (logits, student)]
             };
             let [(logits, x), (companion, t)] = read;
+            // A reference that never moves is one that masses can be kept for.
+            let reference = if WEIGH { Reference::OfBlocks } else { Reference::OfRow };
+            let are_kept = !grad.is_empty();
             let masses = grad;
-            let read = backend.run(FirstRead::<_, _, WEIGH> { logits, companion, x, t, masses });
+            let read = backend.run(FirstRead::<_, _, WEIGH> {
+                logits,
+                companion,
+                x,
+                t,
+                masses,
+                reference,
+            });
             let weights = Measured::new(read.logits, read.mass);
             let others = Measured::new(read.companion, read.companion_mass);
             let weighted = WEIGH.then_some(read.weighted);
             let mut known = Known::of_logits(problem, weights, others, weighted, read.usual);
-            known.kept = !WEIGH && known.all_usual;
+            known.kept = !WEIGH && are_kept && known.all_usual;
             known
         }
         (_, TeacherRow::Class(class)) => {
             let (companion, x, t, masses) = (Nothing, student, student, &mut [][..]);
-            let read = backend.run(FirstRead::<_, _, false> { logits, companion, x, t, masses });
+            let reference = Reference::OfBlocks;
+            let read = backend.run(FirstRead::<_, _, false> {
+                logits,
+                companion,
+                x,
+                t,
+                masses,
+                reference,
+            });
             let logit = student.get(class).copied().unwrap_or(T::NAN);
             Known::of_class(problem, Measured::new(read.logits, read.mass), logit, read.usual)
         }

@@ -79,11 +79,21 @@ pub enum Party {
     Teacher,
 }
 
+/// What becomes of the numbers that a gradient's slice holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Accumulation {
+    /// The gradient replaces them.
+    Replace,
+    /// It is added to them, with one more rounding.
+    Add,
+}
+
 /// A gradient by the numbers of one side.
 pub struct Gradient<'a, T> {
     pub(crate) of: Party,
     /// For all or for each row.
     pub(crate) upstream: Upstream<'a, T>,
+    pub(crate) accumulation: Accumulation,
     /// In the layout of that side.
     pub(crate) out: RowsMut<'a, T>,
 }
@@ -92,19 +102,38 @@ pub struct Gradient<'a, T> {
 pub(super) struct RowGradient<'a, T> {
     pub(super) of: Party,
     pub(super) upstream: T,
+    pub(super) accumulation: Accumulation,
     pub(super) out: &'a mut [T],
+}
+
+impl<T: Float> RowGradient<'_, T> {
+    /// The same number for every class; nothing is added as it is, not as +0.
+    pub(super) fn fill(self, value: T) {
+        match self.accumulation {
+            Accumulation::Replace => self.out.fill(value),
+            Accumulation::Add if value == T::ZERO => {}
+            Accumulation::Add => {
+                for place in self.out {
+                    *place = *place + value;
+                }
+            }
+        }
+    }
 }
 
 impl<'a, T: Float> Gradient<'a, T> {
     /// Takes the part of the next row off, which has this number.
     pub(super) fn take_row(&mut self, row: usize) -> Option<RowGradient<'a, T>> {
         let [out, padding] = self.out.take_row()?;
-        padding.fill(T::ZERO);
+        if self.accumulation == Accumulation::Replace {
+            padding.fill(T::ZERO);
+        }
         let upstream = match self.upstream {
             Upstream::Uniform(factor) => factor,
             Upstream::PerRow(factors) | Upstream::PerElement(factors) => *factors.get(row)?,
         };
-        Some(RowGradient { of: self.of, upstream, out })
+        let Gradient { of, accumulation, .. } = *self;
+        Some(RowGradient { of, upstream, accumulation, out })
     }
 }
 

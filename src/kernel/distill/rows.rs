@@ -9,7 +9,7 @@ use super::parts::slope::Slope;
 use super::parts::teacher::TeacherRow;
 use super::passes::kept::{KeptPass, KeptRead};
 use super::passes::second::{Pass, SecondRead, TeacherSide, Terms};
-use super::problem::{Losses, Outcome, Party, Problem, RowGradient, Wanted};
+use super::problem::{Accumulation, Losses, Outcome, Party, Problem, RowGradient, Wanted};
 use crate::backend::Number;
 use crate::float::Float;
 use crate::lanes::scalar::Scalar;
@@ -36,8 +36,8 @@ pub(crate) fn distill<T: Number>(problem: Problem<'_, T>, wanted: Wanted<'_, T>)
                 sums.add(weight, row(&problem, student, teacher, weight, loss, slope))
             }
             Some(_) | None => {
-                if let Some(RowGradient { out, .. }) = slope {
-                    out.fill(T::ZERO);
+                if let Some(slope) = slope {
+                    slope.fill(T::ZERO);
                 }
                 T::ZERO
             }
@@ -59,29 +59,37 @@ fn row<T: Number>(
     loss: bool,
     gradient: Option<RowGradient<'_, T>>,
 ) -> T {
-    let Some(RowGradient { of, upstream, out }) = gradient else {
+    let Some(gradient) = gradient else {
         let known = first_read::<T, true>(problem, student, teacher, &mut []);
         if !known.is_valid {
             return T::NAN;
         }
         return known.value.unwrap_or_else(|| {
             let pass = known.pass(problem, Party::Student);
-            known.divergence(problem, &read(problem, student, teacher, &known, pass, &mut []))
+            let terms = read(problem, student, teacher, &known, pass, Place::none());
+            known.divergence(problem, &terms)
         });
     };
-    // A gradient needs the masses alone; a loss beside it comes from the second read.
-    let known = first_read::<T, false>(problem, student, teacher, out);
+    // A gradient needs the masses alone; a loss beside it comes from the second read. They are kept in
+    // the gradient's place, unless there are numbers in it that count.
+    let room = match gradient.accumulation {
+        Accumulation::Replace => &mut *gradient.out,
+        Accumulation::Add => &mut [],
+    };
+    let known = first_read::<T, false>(problem, student, teacher, room);
     if !known.is_valid {
-        out.fill(T::NAN);
+        gradient.fill(T::NAN);
         return T::NAN;
     }
+    let RowGradient { of, upstream, accumulation, out } = gradient;
+    let mut place = Place { accumulation, grad: out };
     let mut pass = known.pass(problem, of);
     let slope = known.slope(problem, pass.divergence, of, upstream * weight);
     match slope {
         // It is centred by sums over the row, which come first.
         (Slope::Weight { .. }, factor) if pass.divergence.weighs(of) && is_softmax(problem, of) => {
             pass.plain |= matches!(problem.divergence, Divergence::JensenShannon { .. });
-            let terms = read(problem, student, teacher, &known, pass, out);
+            let terms = read(problem, student, teacher, &known, pass, place.again());
             let value = known.divergence(problem, &terms);
             let center = match problem.divergence {
                 Divergence::Forward | Divergence::Reverse => value,
@@ -89,15 +97,33 @@ fn row<T: Number>(
             };
             (pass.asked.terms, pass.plain) = (false, false);
             pass.asked.gradient = Some((Slope::Weight { center }, factor));
-            read(problem, student, teacher, &known, pass, out);
+            read(problem, student, teacher, &known, pass, place);
             if loss { value } else { T::ZERO }
         }
         slope => {
             (pass.asked.terms, pass.plain) = (loss, loss && pass.plain);
             pass.asked.gradient = Some(slope);
-            let terms = read(problem, student, teacher, &known, pass, out);
+            let terms = read(problem, student, teacher, &known, pass, place);
             if loss { known.divergence(problem, &terms) } else { T::ZERO }
         }
+    }
+}
+
+/// Where a row's gradient goes.
+struct Place<'a, T> {
+    accumulation: Accumulation,
+    /// Empty if there is none.
+    grad: &'a mut [T],
+}
+
+impl<T> Place<'_, T> {
+    /// That of no gradient.
+    fn none() -> Self {
+        Place { accumulation: Accumulation::Replace, grad: &mut [] }
+    }
+
+    fn again(&mut self) -> Place<'_, T> {
+        Place { accumulation: self.accumulation, grad: self.grad }
     }
 }
 
@@ -108,8 +134,9 @@ fn read<T: Number>(
     teacher: TeacherRow<'_, T>,
     known: &Known<T>,
     pass: Pass<T>,
-    grad: &mut [T],
+    place: Place<'_, T>,
 ) -> Terms<T> {
+    let Place { accumulation, grad } = place;
     if known.kept
         && let Some(pass) = KeptPass::new(&pass)
         && let TeacherRow::Numbers(teacher) = teacher
@@ -117,7 +144,7 @@ fn read<T: Number>(
         return problem.backend.run(KeptRead { pass, student, teacher, grad });
     }
     let grad = if pass.asked.gradient.is_some() { grad } else { &mut [] };
-    problem.backend.run(SecondRead { pass, student, teacher, grad })
+    problem.backend.run(SecondRead { pass, student, teacher, accumulation, grad })
 }
 
 /// Whether the gradient of one side is by logits, which a softmax makes shares of.
@@ -191,7 +218,8 @@ impl<T: Float> Known<T> {
 }
 
 /// The losses and weights of rows, added in order.
-struct RowSums<T> {
+#[derive(Clone, Copy, Debug)]
+pub struct RowSums<T> {
     loss: Compensated<T>,
     weight: Compensated<T>,
     is_empty: bool,
@@ -200,7 +228,7 @@ struct RowSums<T> {
 }
 
 impl<T: Float> RowSums<T> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let zero = Compensated::zero(Scalar::<T>::NEW);
         RowSums { loss: zero, weight: zero, is_empty: true, is_finite: true }
     }
@@ -208,15 +236,32 @@ impl<T: Float> RowSums<T> {
     /// Returns the weighted loss.
     fn add(&mut self, weight: T, value: T) -> T {
         let loss = weight * value;
+        self.add_weighted(weight, loss);
+        self.is_finite &= is_finite(value);
+        loss
+    }
+
+    fn add_weighted(&mut self, weight: T, loss: T) {
         let single = |sum| Compensated { sum, lost: T::ZERO };
         self.loss = self.loss.merge(Scalar::<T>::NEW, single(loss));
         self.weight = self.weight.merge(Scalar::<T>::NEW, single(weight));
         self.is_empty = false;
-        self.is_finite &= is_finite(weight) && is_finite(value);
-        loss
+        self.is_finite &= is_finite(weight);
     }
 
-    fn totals(&self) -> Outcome<T> {
+    /// The weighted losses of these rows, the first ones of a problem; those that do not count are left
+    /// out.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn add_rows(&mut self, problem: &Problem<'_, T>, losses: &[T]) {
+        for (row, &loss) in losses.iter().enumerate() {
+            let weight = problem.weight(row);
+            if weight != T::ZERO && TeacherRow::new(problem.teacher, row).is_some() {
+                self.add_weighted(weight, loss);
+            }
+        }
+    }
+
+    pub(crate) fn totals(&self) -> Outcome<T> {
         let [loss, weight] = [total(self.loss), total(self.weight)];
         let overflows = self.is_finite && !(is_finite(loss) && is_finite(weight));
         Outcome { loss, weight, is_empty: self.is_empty, overflows }

@@ -2,7 +2,7 @@
 
 use crate::float::Float;
 use crate::stream::order::tile_length;
-use crate::teacher::Teacher;
+use crate::teacher::{IGNORED, Teacher};
 
 /// One row of a teacher: a source of tiles.
 #[derive(Clone, Copy)]
@@ -17,13 +17,16 @@ pub(crate) enum TeacherRow<'a, T> {
 pub(crate) type Room<T> = [T; tile_length::<f32>()];
 
 impl<'a, T: Float> TeacherRow<'a, T> {
-    /// A row of the teacher, if there is one of this number.
+    /// A row of the teacher, if there is one of this number that counts.
     pub(crate) fn new(teacher: Teacher<'a, T>, row: usize) -> Option<Self> {
         Some(match teacher {
             Teacher::Logits(rows) | Teacher::LogProbs(rows) | Teacher::Probs(rows) => {
                 TeacherRow::Numbers(rows.row(row)?)
             }
-            Teacher::Classes(classes) => TeacherRow::Class(*classes.get(row)? as usize),
+            Teacher::Classes(classes) => match *classes.get(row)? {
+                IGNORED => return None,
+                class => TeacherRow::Class(class as usize),
+            },
         })
     }
 

@@ -182,6 +182,16 @@ pub(crate) struct FirstRead<'a, T, C, const WEIGH: bool> {
     pub(crate) t: &'a [T],
     /// Where the logits' masses are left; or empty, as always with `WEIGH`.
     pub(crate) masses: &'a mut [T],
+    pub(crate) reference: Reference,
+}
+
+/// What logits are taken relative to.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Reference {
+    /// The largest of the first block, moved by later ones.
+    OfBlocks,
+    /// The largest of the row.
+    OfRow,
 }
 
 impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T, C, WEIGH> {
@@ -189,13 +199,13 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) -> Statistics<T, C> {
-        let FirstRead { mut logits, mut companion, x, t, mut masses } = self;
+        let FirstRead { mut logits, mut companion, x, t, mut masses, reference } = self;
         let mut sums: Sums<L> = [l.bank(Compensated::zero(l)); 3];
         let mut all_usual = true;
         let mut first = None;
         let tile = tile_length::<T>();
         let block = TILES * tile;
-        if !WEIGH && !masses.is_empty() {
+        if !WEIGH && reference == Reference::OfRow {
             raise::<L, C, WEIGH>(l, &mut logits, &mut companion, [x, t], None);
             first = Some(references(logits, companion));
         }

@@ -6,6 +6,7 @@ use crate::kernel::distill::parts::class::{Asked, Class};
 use crate::kernel::distill::parts::logits::{Aligned, Apart, Normalised, Side};
 use crate::kernel::distill::parts::teacher::{Room, TeacherRow};
 use crate::kernel::distill::parts::totals::totals;
+use crate::kernel::distill::problem::Accumulation;
 use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
 use crate::math::ln;
 use crate::stream::compensated::Compensated;
@@ -51,6 +52,7 @@ pub(crate) struct SecondRead<'a, T> {
     pub(crate) pass: Pass<T>,
     pub(crate) student: &'a [T],
     pub(crate) teacher: TeacherRow<'a, T>,
+    pub(crate) accumulation: Accumulation,
     /// Empty or as long.
     pub(crate) grad: &'a mut [T],
 }
@@ -60,7 +62,7 @@ impl<T: Float> Kernel<T> for SecondRead<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) -> Terms<T> {
-        let SecondRead { pass, student, teacher, mut grad } = self;
+        let SecondRead { pass, student, teacher, accumulation, mut grad } = self;
         let mut sums = [l.bank(Compensated::zero(l)); 2];
         let length = tile_length::<T>();
         let mut room: Room<T> = [T::ZERO; tile_length::<f32>()];
@@ -68,7 +70,7 @@ impl<T: Float> Kernel<T> for SecondRead<'_, T> {
             let t = teacher.tile(index * length, x.len(), &mut room);
             let out = grad.split_off_mut(..x.len().min(grad.len()));
             if let (Some(t), Some(out)) = (t, out) {
-                pass.tile(l, x, t, out, &mut sums);
+                pass.tile(l, x, t, accumulation, out, &mut sums);
             }
         }
         let [convex, plain] = totals(l, sums, student.len());
@@ -101,6 +103,7 @@ impl<T: Float> Pass<T> {
         l: L,
         x: &[T],
         t: &[T],
+        accumulation: Accumulation,
         out: &mut [T],
         [convex, plain]: &mut [L::Bank<Compensated<L::Vec>>; 2],
     ) {
@@ -131,6 +134,13 @@ impl<T: Float> Pass<T> {
                 *plain = plain.add(l, plain_terms);
             }
             if self.asked.gradient.is_some() {
+                let slopes = match accumulation {
+                    Accumulation::Replace => slopes,
+                    Accumulation::Add => {
+                        let before = part(l, out, out_tail, [start, step], T::ZERO).registers;
+                        sums_of(l, before, slopes)
+                    }
+                };
                 store(l, out, out_tail, [start, step], slopes);
             }
         }
@@ -188,4 +198,14 @@ impl<T: Float> Pass<T> {
         let zeros = !A::USUAL || matches!(self.teacher, TeacherSide::OneHot);
         self.divergence.of_class(a, self.asked, Class { student, teacher, ln_ratio, zeros })
     }
+}
+
+/// Register by register.
+#[inline(always)]
+fn sums_of<A: Arithmetic>(
+    a: A,
+    [e, f, g, h]: [A::Vec; GROUP],
+    [i, j, k, m]: [A::Vec; GROUP],
+) -> [A::Vec; GROUP] {
+    [a.add(e, i), a.add(f, j), a.add(g, k), a.add(h, m)]
 }
