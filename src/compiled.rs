@@ -2,6 +2,7 @@
 //! all of them again, for each of their artefacts.
 
 pub(crate) mod distill;
+pub(crate) mod exact;
 pub(crate) mod pairs;
 pub(crate) mod rows;
 
@@ -12,9 +13,15 @@ use crate::lanes::scalar::Scalar as OneElement;
 use crate::stream::compensated::Compensated;
 
 /// All kernels of a number type, and what its numbers are asked.
-pub trait Compiled<T>: pairs::Pairs<T> + rows::Shares<T> + distill::Distill<T> + Scalar<T> {}
+pub trait Compiled<T>:
+    pairs::Pairs<T> + rows::Shares<T> + distill::Distill<T> + exact::Exact<T> + Scalar<T>
+{
+}
 
-impl<T, K: pairs::Pairs<T> + rows::Shares<T> + distill::Distill<T> + Scalar<T>> Compiled<T> for K {}
+impl<T, K> Compiled<T> for K where
+    K: pairs::Pairs<T> + rows::Shares<T> + distill::Distill<T> + exact::Exact<T> + Scalar<T>
+{
+}
 
 /// What is asked of single numbers.
 pub trait Scalar<T> {

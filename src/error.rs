@@ -206,6 +206,30 @@ pub enum Error {
         /// What was found.
         value: f64,
     },
+    /// Bytes that are too many or too few for an exact sum:
+    /// [`ExactSum::from_bytes`](crate::ExactSum::from_bytes).
+    ExactSumLength {
+        /// [`ExactSum::BYTES`](crate::ExactSum::BYTES).
+        expected: usize,
+        /// Bytes there are.
+        found: usize,
+    },
+    /// An exact sum in a form of another version, or no exact sum at all:
+    /// [`ExactSum::from_bytes`](crate::ExactSum::from_bytes).
+    ExactSumVersion {
+        /// The version that is written and read here.
+        expected: u8,
+        /// The first byte.
+        found: u8,
+    },
+    /// A byte that [`ExactSum::to_bytes`](crate::ExactSum::to_bytes) writes for no sum after those before it:
+    /// [`ExactSum::from_bytes`](crate::ExactSum::from_bytes).
+    ExactSumByte {
+        /// Its index.
+        index: usize,
+        /// What was found.
+        found: u8,
+    },
 }
 
 impl fmt::Display for Error {
@@ -293,6 +317,15 @@ impl fmt::Display for Error {
             }
             Error::Beta { value } => {
                 write!(f, "share beta = {value} is not above 0 and below 1")
+            }
+            Error::ExactSumLength { expected, found } => {
+                write!(f, "exact sum of {found} bytes, {expected} are needed")
+            }
+            Error::ExactSumVersion { expected, found } => {
+                write!(f, "exact sum of version {found}, only {expected} is known")
+            }
+            Error::ExactSumByte { index, found } => {
+                write!(f, "byte {index} is {found}, which no exact sum has there")
             }
         }
     }

@@ -6,6 +6,7 @@
 //! be read (written, for an output), and no other thread writes them meanwhile.
 
 mod distill;
+mod exact_sum;
 mod memory;
 mod options;
 mod status;
@@ -18,11 +19,7 @@ use crate::upstream::Upstream;
 use distill::{Inputs, KldivDistillOptions};
 use memory::{give, output, read, slice, span};
 use options::{KldivOptions, upstream};
-use status::KldivStatus;
-
-fn status(result: Result<(), KldivStatus>) -> KldivStatus {
-    result.err().unwrap_or(KldivStatus::Ok)
-}
+use status::{KldivStatus, status};
 
 /// One sentence about a status, in English; it lives for ever.
 #[unsafe(no_mangle)]

@@ -10,6 +10,8 @@
 //!   `nn.functional.kl_div`.
 //! - [`DistillLoss`] goes from rows of logits straight to losses and gradients, for distillation and
 //!   for class indices.
+//! - [`ExactSum`] adds up losses of rows that are spread over threads, files or machines: the order does
+//!   not show.
 //! - [`log_softmax`] and [`softmax`] turn rows of logits into what the others take.
 //! - [`reference`](mod@reference) is every operation once more, plain and slow, to read and to
 //!   compare with.
@@ -186,9 +188,11 @@ mod compiled;
 mod distill;
 mod element;
 mod error;
+mod exact_sum;
 #[cfg(feature = "ffi")]
 #[allow(unsafe_code, reason = "C passes pointers")]
 mod ffi;
+mod fixed_point;
 mod float;
 mod forms;
 mod formula;
@@ -212,6 +216,7 @@ mod upstream;
 pub use distill::DistillLoss;
 pub use element::Element;
 pub use error::{Error, Side};
+pub use exact_sum::ExactSum;
 pub use forms::{Input, Target};
 pub use isa::Isa;
 pub use kl::KlDiv;

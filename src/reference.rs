@@ -27,12 +27,14 @@
 //! Mathematical Statistics 22 (1951); the sum: A. Neumaier, ZAMM 54 (1974).
 
 mod distill;
+mod exact_sum;
 
 use core::iter::once;
 
 use crate::{Element, Input, Target, Upstream};
 
 pub use distill::{distill, distill_grad_student, distill_grad_teacher};
+pub use exact_sum::exact_sum;
 
 /// Two elements that meet, with what the derivatives need. Without one the target probability is zero.
 struct Pair {

@@ -38,10 +38,12 @@ pub enum KldivStatus {
     RowSum = 13,
     /// A label that is not below the number of classes.
     ClassIndex = 14,
+    /// Bytes that no exact sum is written as.
+    ExactSumBytes = 15,
 }
 
 impl KldivStatus {
-    pub const ALL: [(KldivStatus, &CStr); 15] = [
+    pub const ALL: [(KldivStatus, &CStr); 16] = [
         (KldivStatus::Ok, c"done"),
         (KldivStatus::Null, c"a pointer is NULL and its length is not 0"),
         (KldivStatus::Misaligned, c"a pointer is not a multiple of its numbers' size"),
@@ -60,7 +62,13 @@ impl KldivStatus {
         ),
         (KldivStatus::RowSum, c"the probabilities of a row do not sum to 1"),
         (KldivStatus::ClassIndex, c"a label is not below the number of classes"),
+        (KldivStatus::ExactSumBytes, c"no exact sum is written as these bytes"),
     ];
+}
+
+/// What C is told of a result.
+pub fn status(result: Result<(), KldivStatus>) -> KldivStatus {
+    result.err().unwrap_or(KldivStatus::Ok)
 }
 
 impl From<Error> for KldivStatus {
@@ -71,7 +79,8 @@ impl From<Error> for KldivStatus {
             | Error::UpstreamLength { .. }
             | Error::WeightsLength { .. }
             | Error::TeacherRows { .. }
-            | Error::TeacherClasses { .. } => KldivStatus::Length,
+            | Error::TeacherClasses { .. }
+            | Error::ExactSumLength { .. } => KldivStatus::Length,
             Error::Rows { .. } => KldivStatus::Rows,
             Error::Classes { .. }
             | Error::ZeroClasses { .. }
@@ -88,6 +97,9 @@ impl From<Error> for KldivStatus {
             Error::NegativeProbability { .. } => KldivStatus::NegativeProbability,
             Error::PositiveLogProbability { .. } => KldivStatus::PositiveLogProbability,
             Error::RowSum { .. } => KldivStatus::RowSum,
+            Error::ExactSumVersion { .. } | Error::ExactSumByte { .. } => {
+                KldivStatus::ExactSumBytes
+            }
         }
     }
 }
