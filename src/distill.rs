@@ -1,5 +1,7 @@
 //! Losses of rows of logits: check, dispatch, done.
 
+mod validate;
+
 use crate::backend::Backend;
 use crate::compiled::Scalar;
 use crate::compiled::distill::Distill;
@@ -43,9 +45,13 @@ use crate::upstream::Upstream;
 /// |---|---|
 /// | logit −∞ | a class of probability 0 on that side |
 /// | on both sides | takes no part: gradient 0 |
-/// | on the side that does not weigh alone, `p > 0` against it | loss +∞ |
+/// | on the side that does not weigh alone, `p > 0` against it | loss +∞; gradient by logits of the side that does not weigh as ever, by those of the other one NaN for the class, −∞·`g` for what else has a probability, 0 for what has none: by a teacher of [0, −∞, −∞], beside a student of [−∞, 0, 0], it is NaN, 0, 0 |
 /// | logits of student or teacher all −∞, or with a +∞ or a NaN | NaN throughout, in that row only |
+/// | finite logits whose difference is out of range, but not once the temperature has divided it | as any others |
 /// | weight ±0 | 0: the row is not read |
+/// | weight negative | a factor like any other: loss and gradient change their sign; in `weighted_mean` it counts in both sums, and weights that sum to 0 are divided by |
+/// | weight NaN | NaN: the row's loss and gradient, and every total |
+/// | weight ±∞ | loss and gradient times it, NaN where they are 0; `weighted_mean` NaN |
 /// | teacher's probabilities or log-probabilities | as the formulas have it in IEEE arithmetic; zero takes no part where it weighs |
 ///
 /// # Examples
