@@ -284,7 +284,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// ```
     #[must_use]
     pub fn reduce(&self, reduction: Reduction) -> T {
-        reduction.of(self.totals().loss, self.problem.student.values.len())
+        reduction.of(self.totals().loss, self.problem.student.len())
     }
 
     /// The weighted losses' sum over that of the weights, `Σ w·loss / Σ w`; without weights the mean of all

@@ -201,20 +201,18 @@ impl<T: Element> Parallel<DistillLoss<'_, T>> {
     /// As [`DistillLoss::reduce`].
     #[must_use]
     pub fn reduce(&self, reduction: Reduction) -> T {
-        reduction.of(self.totals().loss, self.0.problem.student.values.len())
+        reduction.of(self.totals().loss, self.0.problem.student.len())
     }
 
     /// As [`DistillLoss::weighted_mean`].
     #[must_use]
     pub fn weighted_mean(&self) -> T {
         let totals = self.totals();
-        let mean = totals.loss / totals.weight;
         // Nothing left, a sum out of range, or a NaN: cases that one thread knows.
-        let is_settled = !totals.is_empty && (totals.loss - totals.loss == T::ZERO);
-        if is_settled && totals.weight - totals.weight == T::ZERO {
-            mean
-        } else {
+        if totals.is_empty || ![totals.loss, totals.weight].iter().all(|x| x.to_f64().is_finite()) {
             self.0.weighted_mean()
+        } else {
+            totals.loss / totals.weight
         }
     }
 
