@@ -313,7 +313,7 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
     /// ```
     #[must_use]
     pub fn reduce(&self, reduction: Reduction) -> S::Real {
-        reduction.of(self.totals().loss, self.problem.student.values.len())
+        reduction.of(self.totals().loss, self.problem.student.len())
     }
 
     /// The weighted losses' sum over that of the weights, `Σ w·loss / Σ w`; without weights the mean of all

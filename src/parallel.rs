@@ -222,17 +222,19 @@ impl<S: Element, T: Element<Real = S::Real>> Parallel<DistillLoss<'_, S, T>> {
     /// As [`DistillLoss::reduce`].
     #[must_use]
     pub fn reduce(&self, reduction: Reduction) -> S::Real {
-        reduction.of(self.totals().loss, self.0.problem.student.values.len())
+        reduction.of(self.totals().loss, self.0.problem.student.len())
     }
 
     /// As [`DistillLoss::weighted_mean`].
     #[must_use]
     pub fn weighted_mean(&self) -> S::Real {
         let totals = self.totals();
-        let mean = totals.loss / totals.weight;
         // Nothing left, a sum out of range, or a NaN: cases that one thread knows.
-        let is_finite = [totals.loss, totals.weight].iter().all(|x| x.to_f64().is_finite());
-        if !totals.is_empty && is_finite { mean } else { self.0.weighted_mean() }
+        if totals.is_empty || ![totals.loss, totals.weight].iter().all(|x| x.to_f64().is_finite()) {
+            self.0.weighted_mean()
+        } else {
+            totals.loss / totals.weight
+        }
     }
 
     /// As [`DistillLoss::grad_student`].
