@@ -8,7 +8,7 @@ use crate::error::{Error, Side};
 use crate::forms::Target;
 use crate::teacher::{IGNORED, Teacher};
 
-impl<T: Element> DistillLoss<'_, T> {
+impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
     /// Checks that the numbers are what they are said to be: each row of logits has a softmax (no NaN, no +∞,
     /// not all −∞), the teacher's probabilities are at least 0, its log-probabilities at most `tolerance`,
     /// none of them NaN, and each of its rows sums to 1 within `tolerance`.
@@ -40,7 +40,7 @@ impl<T: Element> DistillLoss<'_, T> {
     /// assert_eq!(refused, Err(Error::RowSum { side: Side::Teacher, row: 0, sum: 100.0 }));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn validate(&self, tolerance: T) -> Result<(), Error> {
+    pub fn validate(&self, tolerance: S::Real) -> Result<(), Error> {
         let student = self.problem.student;
         for row in 0..student.rows() {
             let weight = self.problem.weights.and_then(|weights| weights.get(row));
@@ -48,7 +48,7 @@ impl<T: Element> DistillLoss<'_, T> {
                 Teacher::Classes(classes) => classes.get(row) == Some(&IGNORED),
                 Teacher::Logits(_) | Teacher::LogProbs(_) | Teacher::Probs(_) => false,
             };
-            if is_ignored || weight.is_some_and(|&weight| weight == T::ZERO) {
+            if is_ignored || weight.is_some_and(|&weight| weight == S::Real::ZERO) {
                 continue;
             }
             logits(Side::Student, row, student.row(row).unwrap_or_default())?;
@@ -59,7 +59,7 @@ impl<T: Element> DistillLoss<'_, T> {
                 }
                 Teacher::Probs(rows) => {
                     let probs = rows.row(row).unwrap_or_default();
-                    let is_wrong = |&p: &T| !(p >= T::ZERO);
+                    let is_wrong = |&p: &S::Real| !(p >= S::Real::ZERO);
                     if let Some((index, value)) = first(probs, is_wrong) {
                         return Err(Error::TeacherProbability { row, index, value });
                     }
@@ -67,7 +67,7 @@ impl<T: Element> DistillLoss<'_, T> {
                 }
                 Teacher::LogProbs(rows) => {
                     let log_probs = rows.row(row).unwrap_or_default();
-                    let is_wrong = |&ln_p: &T| ln_p > tolerance || !is_number(ln_p);
+                    let is_wrong = |&ln_p: &S::Real| ln_p > tolerance || !is_number(ln_p);
                     if let Some((index, value)) = first(log_probs, is_wrong) {
                         return Err(Error::TeacherLogProbability { row, index, value });
                     }
@@ -93,13 +93,13 @@ fn logits<T: Element>(side: Side, row: usize, logits: &[T]) -> Result<(), Error>
 }
 
 /// A row of probabilities sums to one.
-fn sum<T: Element>(
+fn sum<R: Element<Real = R>>(
     backend: Backend,
     row: usize,
-    values: Target<'_, T>,
-    tolerance: T,
+    values: Target<'_, R>,
+    tolerance: R,
 ) -> Result<(), Error> {
-    let sum = T::Kernels::mass(Single { backend, values }).to_f64();
+    let sum = R::Kernels::mass(Single { backend, values }).to_f64();
     let is_near_one = (sum - 1.0).abs() <= tolerance.to_f64();
     if is_near_one { Ok(()) } else { Err(Error::RowSum { side: Side::Teacher, row, sum }) }
 }

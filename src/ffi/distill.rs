@@ -48,7 +48,7 @@ impl KldivDistillOptions {
     /// Of a teacher as `teacher` says, or of labels where there are any.
     pub fn loss<'a, T: Element>(
         &self,
-        inputs: &Inputs<'a, T>,
+        inputs: &Inputs<'a, T, T::Real>,
     ) -> Result<DistillLoss<'a, T>, Refused> {
         let &Inputs { student, teacher, labels, weights, classes } = inputs;
         let student = Rows::new(student, classes)?;
@@ -64,13 +64,13 @@ impl KldivDistillOptions {
             KLDIV_DIVERGENCE_FORWARD => Divergence::Forward,
             KLDIV_DIVERGENCE_REVERSE => Divergence::Reverse,
             KLDIV_DIVERGENCE_JENSEN_SHANNON => {
-                Divergence::JensenShannon { beta: T::from_f64(self.beta) }
+                Divergence::JensenShannon { beta: T::Real::from_f64(self.beta) }
             }
             _ => return Err(KldivStatus::OptionDivergence.into()),
         };
         let mut loss = DistillLoss::new(student, teacher)?.divergence(divergence)?;
         if self.temperature != 0.0 {
-            loss = loss.temperature(T::from_f64(self.temperature))?;
+            loss = loss.temperature(T::Real::from_f64(self.temperature))?;
         }
         if !weights.is_empty() {
             loss = loss.row_weights(weights)?;
@@ -145,15 +145,15 @@ impl From<Refused> for KldivStatus {
 }
 
 /// What is read: a student's logits, a teacher or labels, and weights of rows or none.
-pub struct Inputs<'a, T> {
+pub struct Inputs<'a, T, R> {
     student: &'a [T],
     teacher: &'a [T],
     labels: &'a [u32],
-    weights: &'a [T],
+    weights: &'a [R],
     classes: usize,
 }
 
-impl<T> Inputs<'_, T> {
+impl<T, R> Inputs<'_, T, R> {
     /// A teacher or labels, whichever is not NULL; no weights where `weights` is.
     ///
     /// # Safety
@@ -165,7 +165,7 @@ impl<T> Inputs<'_, T> {
         labels: *const u32,
         rows: usize,
         classes: usize,
-        weights: *const T,
+        weights: *const R,
     ) -> Result<Self, KldivStatus> {
         if !teacher.is_null() && !labels.is_null() {
             return Err(KldivStatus::TeacherAndLabels);
