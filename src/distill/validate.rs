@@ -59,7 +59,7 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
                 }
                 Teacher::Probs(rows) => {
                     let probs = rows.row(row).unwrap_or_default();
-                    let is_wrong = |&p: &S::Real| !(p >= S::Real::ZERO);
+                    let is_wrong = |&p: &S::Real| p < S::Real::ZERO || is_nan(p);
                     if let Some((index, value)) = first(probs, is_wrong) {
                         return Err(Error::TeacherProbability { row, index, value });
                     }
@@ -67,7 +67,7 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
                 }
                 Teacher::LogProbs(rows) => {
                     let log_probs = rows.row(row).unwrap_or_default();
-                    let is_wrong = |&ln_p: &S::Real| ln_p > tolerance || !is_number(ln_p);
+                    let is_wrong = |&ln_p: &S::Real| ln_p > tolerance || is_nan(ln_p);
                     if let Some((index, value)) = first(log_probs, is_wrong) {
                         return Err(Error::TeacherLogProbability { row, index, value });
                     }
@@ -82,7 +82,7 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
 
 /// A row of logits has a softmax.
 fn logits<T: Element>(side: Side, row: usize, logits: &[T]) -> Result<(), Error> {
-    let is_wrong = |&logit: &T| !(logit.to_f64() < f64::INFINITY);
+    let is_wrong = |&logit: &T| logit.to_f64() == f64::INFINITY || is_nan(logit);
     if let Some((index, value)) = first(logits, is_wrong) {
         return Err(Error::Logit { side, row, index, value });
     }
@@ -104,8 +104,8 @@ fn sum<R: Element<Real = R>>(
     if is_near_one { Ok(()) } else { Err(Error::RowSum { side: Side::Teacher, row, sum }) }
 }
 
-fn is_number<T: Element>(x: T) -> bool {
-    !x.to_f64().is_nan()
+fn is_nan<T: Element>(x: T) -> bool {
+    x.to_f64().is_nan()
 }
 
 /// The first of its kind, and its index.
