@@ -24,7 +24,7 @@ use crate::stream::group::{part, registers, store, whole};
 use crate::stream::order::{GROUP, tile_length};
 
 /// Tiles of a block: 4 KB of each slice.
-const TILES: usize = 8;
+pub(super) const TILES: usize = 8;
 
 /// The slice that goes with the logits.
 pub(crate) trait Companion<T: Float>: Copy {
@@ -171,7 +171,7 @@ pub(crate) struct Statistics<T, C> {
 
 /// One sum for each virtual lane: of the logits' masses, the companion's, the weighted
 /// differences.
-type Sums<L> = [<L as Lanes>::Bank<Compensated<<L as Arithmetic>::Vec>>; 3];
+pub(super) type Sums<L> = [<L as Lanes>::Bank<Compensated<<L as Arithmetic>::Vec>>; 3];
 
 /// A read of a row of logits and its companion, which is as long or, for [`Nothing`], the logits.
 /// Without `WEIGH` the weighted differences are left out.
@@ -247,7 +247,7 @@ fn references<T: Float, C: Companion<T>>(logits: Logits<T>, mut companion: C) ->
 
 /// Whether a block is all usual and needs no other reference.
 #[inline(always)]
-fn all_below<L: Lanes, C: Companion<L::Elem>>(
+pub(super) fn all_below<L: Lanes, C: Companion<L::Elem>>(
     l: L,
     logits: Logits<L::Elem>,
     companion: C,
@@ -272,7 +272,7 @@ fn all_below<L: Lanes, C: Companion<L::Elem>>(
 
 /// Moves the references that a block has risen above, and rescales the sums so far, if any.
 #[inline(always)]
-fn raise<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
+pub(super) fn raise<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     l: L,
     logits: &mut Logits<L::Elem>,
     companion: &mut C,
@@ -347,7 +347,7 @@ fn risen<L: Lanes>(l: L, logits: &mut Logits<L::Elem>, block: &[L::Elem]) -> L::
 }
 
 #[inline(always)]
-fn add_tile<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
+pub(super) fn add_tile<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     l: L,
     logits: Logits<L::Elem>,
     companion: C,
