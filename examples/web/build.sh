@@ -41,7 +41,7 @@ for flavour in "" -simd128; do
   "$linker" -flavor wasm --no-entry --gc-sections --strip-all -z stack-size=16384 "${exports[@]}" \
     "$target/wasm$flavour/wasm32-unknown-unknown/release/libkldiv.a" -o "$folder/kldiv$flavour.wasm"
 done
-cp examples/web/*.{mjs,d.ts} examples/data/*.npy "$folder"
+cp examples/web/*.{html,css,mjs,d.ts,d.mts} examples/data/*.npy "$folder"
 
 cd "$folder"
 for module in kldiv.wasm kldiv-simd128.wasm; do
