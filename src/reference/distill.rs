@@ -232,7 +232,7 @@ fn mixture(own: Share, other: Share, [share, rest]: [f64; 2]) -> Other {
     let p = share * own.p + rest * other.p;
     let d = other.ln_p - own.ln_p;
     let excess = rest * libm::expm1(d);
-    let ln_ratio = if d.is_nan() {
+    let ln_ratio = if d.is_nan() || p.is_infinite() {
         libm::log(p) - own.ln_p
     } else if d > 700.0 {
         d + libm::log(rest + share * libm::exp(-d))
