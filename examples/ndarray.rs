@@ -8,8 +8,8 @@
 //! cargo run --release --example ndarray
 //! ```
 
+use core::error::Error;
 use core::hint::black_box;
-use std::error::Error;
 use std::thread;
 use std::time::Instant;
 
