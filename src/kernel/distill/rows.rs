@@ -77,10 +77,12 @@ fn row<T: Number>(
         });
     };
     // A gradient needs the masses alone; a loss beside it comes from the second read. They are kept in
-    // the gradient's place, unless there are numbers in it that count.
-    let room = match gradient.accumulation {
-        Accumulation::Replace => &mut *gradient.out,
-        Accumulation::Add => &mut [],
+    // the gradient's place, unless there are numbers in it that count, or nobody takes them from there.
+    let room = match (gradient.accumulation, problem.divergence) {
+        (Accumulation::Replace, Divergence::Forward | Divergence::Reverse) => &mut *gradient.out,
+        (Accumulation::Replace, Divergence::JensenShannon { .. }) | (Accumulation::Add, _) => {
+            &mut []
+        }
     };
     let known = first_read::<T, false>(problem, student, teacher, room);
     if !known.is_valid {
