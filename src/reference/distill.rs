@@ -201,6 +201,10 @@ fn convex_by(weight: Share, Other { p, d }: Other) -> f64 {
     if weight.p == 0.0 {
         return p;
     }
+    // Log-probabilities whose exponential is infinite: `o − w` has no sum.
+    if p == f64::INFINITY {
+        return weight.p * -d;
+    }
     // w·e^d is `p`, without the error of a large d, and without its overflow where the weight
     // is subnormal.
     if d > 2.0 { p - weight.p * (1.0 + d) } else { weight.p * phi(d) }

@@ -8,6 +8,7 @@ use super::parts::numbers::{is_finite, total};
 use super::parts::slope::Slope;
 use super::parts::teacher::TeacherRow;
 use super::passes::centred::CentredRead;
+use super::passes::first::Reference;
 use super::passes::kept::{KeptPass, KeptRead};
 use super::passes::second::{Pass, SecondRead, TeacherSide, Terms};
 use super::problem::{Accumulation, Losses, Outcome, Party, Problem, RowGradient, Wanted};
@@ -61,7 +62,16 @@ fn row<T: Number>(
     gradient: Option<RowGradient<'_, T>>,
 ) -> T {
     let Some(gradient) = gradient else {
-        let known = first_read::<T, true>(problem, student, teacher, &mut []);
+        let blocks = Reference::OfBlocks;
+        let known = match problem.divergence {
+            Divergence::Forward | Divergence::Reverse => {
+                first_read::<T, true>(problem, student, teacher, blocks, &mut [])
+            }
+            // Of a mixture one read tells nothing but the masses.
+            Divergence::JensenShannon { .. } => {
+                first_read::<T, false>(problem, student, teacher, blocks, &mut [])
+            }
+        };
         if !known.is_valid {
             return T::NAN;
         }
@@ -77,12 +87,15 @@ fn row<T: Number>(
         });
     };
     // A gradient needs the masses alone; a loss beside it comes from the second read. They are kept in
-    // the gradient's place, unless there are numbers in it that count.
-    let room = match gradient.accumulation {
-        Accumulation::Replace => &mut *gradient.out,
-        Accumulation::Add => &mut [],
+    // the gradient's place, unless there are numbers in it that count, or nobody takes them from there.
+    let room = match (gradient.accumulation, problem.divergence) {
+        (Accumulation::Replace, Divergence::Forward | Divergence::Reverse) => &mut *gradient.out,
+        (Accumulation::Replace, Divergence::JensenShannon { .. }) | (Accumulation::Add, _) => {
+            &mut []
+        }
     };
-    let known = first_read::<T, false>(problem, student, teacher, room);
+    // A reference that never moves is one that masses can be kept for.
+    let known = first_read::<T, false>(problem, student, teacher, Reference::OfRow, room);
     if !known.is_valid {
         gradient.fill(T::NAN);
         return T::NAN;

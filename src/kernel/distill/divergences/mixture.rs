@@ -176,7 +176,13 @@ impl<T: Float> Mixture<T> {
         let of_major = or_nothing(a, major.p, a.mul(major.p, a.mul(other, differences[1])));
         let apart = a.add(of_minor, of_major);
         let value = a.select(a.less(square, a.splat(close_square())), close, apart);
-        a.select(a.less(value, zero), zero, value)
+        // Nothing but rounding makes it negative, or log-probabilities whose exponential is infinite.
+        let negative = a.less(value, zero);
+        if A::USUAL {
+            return a.select(negative, zero, value);
+        }
+        let infinite = a.equal(value, a.splat(T::NEG_INFINITY));
+        a.select(infinite, value, a.select(negative, zero, value))
     }
 
     /// The side whose gradient is meant, and its `ln w − ln m`.
