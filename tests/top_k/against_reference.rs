@@ -2,7 +2,7 @@
 
 use core::fmt::Debug;
 
-use kldiv::{Isa, Rest, Upstream};
+use kldiv::{Element, Isa, Rest, Upstream};
 
 use crate::problem::{DATA, Problem, RESTS, everything};
 use crate::support::{Class, Number, assert_same, class, for_each_number, isas, raw};

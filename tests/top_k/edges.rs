@@ -1,6 +1,6 @@
 //! The edges, by name.
 
-use kldiv::{DistillLoss, Isa, Rest, Rows, Teacher, TopK, Upstream};
+use kldiv::{DistillLoss, Element, Isa, Rest, Rows, Teacher, TopK, Upstream};
 
 use crate::problem::RESTS;
 use crate::support::{Number, for_each_number, isas};
