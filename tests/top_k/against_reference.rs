@@ -78,7 +78,11 @@ fn scale<R: Number>(problem: &Problem<R>, rest: Rest, row: usize) -> Scale {
         (0..classes).filter(|class| named.iter().all(|(named, _)| named != class)).collect();
     let largest = elsewhere.iter().map(|&class| ln_q[class]).fold(f64::NEG_INFINITY, f64::max);
     let above: f64 = elsewhere.iter().map(|&class| (ln_q[class] - largest).exp()).sum();
-    let ln_s = largest + above.ln();
+    let ln_s = if elsewhere.is_empty() || largest == f64::NEG_INFINITY {
+        f64::NEG_INFINITY
+    } else {
+        largest + above.ln()
+    };
     let r = (1.0 - sum).max(R::UNIT);
     let mut shared = 0.0;
     match rest {

@@ -232,7 +232,9 @@ impl<T: Number> Masses<T> {
                 let [bucket, _] = terms(Scalar::<T>::NEW, r, s, d, true);
                 convex + bucket + excess
             }
-            Rest::Uniform if r == T::ZERO || self.count == 0 => plain,
+            // There is nowhere to spread r over: no distribution.
+            Rest::Uniform if r > T::ZERO && self.count == 0 => return plain,
+            Rest::Uniform if r == T::ZERO => plain,
             Rest::Uniform => plain + self.evenly(r),
             Rest::Ignore => return plain,
         };

@@ -301,8 +301,8 @@ pub(super) fn raise<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
                 shifted(l, *weighted, *companion_mass, none - by_logits)
             };
         }
-        *mass = rescaled(l, *mass, factor);
-        *companion_mass = rescaled(l, *companion_mass, companion_factor);
+        *mass = shrunk(l, *mass, factor);
+        *companion_mass = shrunk(l, *companion_mass, companion_factor);
     }
 }
 
@@ -320,6 +320,13 @@ fn shifted<L: Lanes>(
         sum: l.add(sum.sum, or_nothing(l, weight.sum, moved[0])),
         lost: l.add(sum.lost, or_nothing(l, weight.sum, moved[1])),
     }
+}
+
+/// `mass·factor`, of masses that are finite or NaN, which stays however small the factor.
+#[inline(always)]
+fn shrunk<L: Lanes>(l: L, mass: Compensated<L::Vec>, factor: L::Elem) -> Compensated<L::Vec> {
+    let factor = l.splat(factor);
+    Compensated { sum: l.mul(mass.sum, factor), lost: l.mul(mass.lost, factor) }
 }
 
 /// `sum·factor`; a factor of 0 leaves nothing, not even of an infinite sum.
