@@ -172,6 +172,10 @@ fn failed<T>(text: String) -> Result<T> {
     Err(DataFusionError::Execution(text))
 }
 
+fn of_ballista(error: BallistaError) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
 /// If this process has been started as a part of a cluster, it is that part until it ends. A program that
 /// starts clusters calls this before anything else.
 pub fn serve_if_part() -> Option<ExitCode> {
@@ -255,9 +259,10 @@ async fn scheduler() -> Result<()> {
     );
     let server =
         create_scheduler::<LogicalPlanNode, PhysicalPlanNode>(cluster, Arc::new(configuration))
-            .await?;
+            .await
+            .map_err(of_ballista)?;
     tell(address.port())?;
-    Ok(start_grpc_service_with_listener(listener, server).await?)
+    start_grpc_service_with_listener(listener, server).await.map_err(of_ballista)
 }
 
 async fn executor(scheduler_port: &str, work: &str) -> Result<()> {
@@ -289,7 +294,7 @@ async fn executor(scheduler_port: &str, work: &str) -> Result<()> {
         ..ExecutorProcessConfig::default()
     };
     tell(address.port())?;
-    Ok(start_executor_process(Arc::new(configuration)).await?)
+    start_executor_process(Arc::new(configuration)).await.map_err(of_ballista)
 }
 
 /// The executor's own service on a socket that is open already: a port that is looked for first and

@@ -1,5 +1,6 @@
 //! The loss of each row of a batch.
 
+use std::iter;
 use std::ops::Range;
 
 use datafusion::arrow::array::{Array, ArrayRef, ArrowPrimitiveType, BooleanArray, PrimitiveArray};
@@ -153,7 +154,7 @@ impl Columns<'_> {
 fn ranges(counted: Option<&NullBuffer>, rows: usize) -> Vec<Range<usize>> {
     match counted {
         Some(counted) => counted.valid_slices().map(|(start, end)| start..end).collect(),
-        None => vec![0..rows],
+        None => iter::once(0..rows).collect(),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, BinaryArray, BinaryBuilder, BooleanArray, Float64Array,
-    PrimitiveArray, UInt64Array,
+    Array, ArrayRef, BinaryArray, BinaryBuilder, BooleanArray, Float64Array, PrimitiveArray,
+    UInt64Array,
 };
 use datafusion::arrow::datatypes::{
     DataType, Field, FieldRef, Float16Type, Float32Type, Float64Type,

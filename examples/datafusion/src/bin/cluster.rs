@@ -139,11 +139,10 @@ async fn run(options: &Options) -> Result<()> {
     }
 
     for _ in 0..ATTEMPTS {
-        let context = context.clone();
-        let table = *table;
+        let (in_the_middle, table) = (context.clone(), *table);
         let before = cluster.queries_worked_on(1);
         let started = Instant::now();
-        let query = tokio::spawn(async move { table.ask(&context).await });
+        let query = tokio::spawn(async move { table.ask(&in_the_middle).await });
         while cluster.queries_worked_on(1) <= before && !query.is_finished() {
             sleep(Duration::from_millis(1)).await;
         }
