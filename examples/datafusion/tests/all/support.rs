@@ -12,7 +12,7 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use kldiv::{DistillLoss, Divergence, Element, Rows, Teacher};
+use kldiv::{DistillLoss, Element, Rows, Teacher};
 use kldiv_datafusion::data::{Block, Table};
 use kldiv_datafusion::register;
 
@@ -102,14 +102,10 @@ pub async fn refusal(batch: RecordBatch, query: &str) -> String {
 
 /// What the crate says of rows of logits.
 pub fn row_losses<T: Element<Real = T>>(student: &[T], teacher: &[T], classes: usize) -> Vec<T> {
+    let mut losses = vec![T::ZERO; student.len() / classes];
     let student = Rows::new(student, classes).expect("whole rows");
     let teacher = Teacher::Logits(Rows::new(teacher, classes).expect("whole rows"));
-    losses(DistillLoss::new(student, teacher).expect("as many rows"), Divergence::Forward)
-}
-
-pub fn losses<T: Element<Real = T>>(loss: DistillLoss<'_, T>, divergence: Divergence<T>) -> Vec<T> {
-    let loss = loss.divergence(divergence).expect("a divergence");
-    let mut losses = vec![T::ZERO; loss.rows()];
+    let loss = DistillLoss::new(student, teacher).expect("as many rows");
     loss.row_losses(&mut losses).expect("a loss a row");
     losses
 }
