@@ -48,7 +48,7 @@ fn main() {
 }
 
 /// Ours, ready to run: what a caller pays for each time.
-fn loss<'a, T: Element>(
+fn loss<'a, T: Element<Real = T>>(
     student: &'a [T],
     teacher: &'a [T],
     classes: usize,

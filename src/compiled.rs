@@ -5,6 +5,7 @@ pub(crate) mod distill;
 pub(crate) mod exact;
 pub(crate) mod pairs;
 pub(crate) mod rows;
+pub(crate) mod stored;
 
 use crate::float::Float;
 #[cfg(feature = "rayon")]
@@ -12,14 +13,24 @@ use crate::lanes::scalar::Scalar as OneElement;
 #[cfg(feature = "rayon")]
 use crate::stream::compensated::Compensated;
 
-/// All kernels of a number type, and what its numbers are asked.
-pub trait Compiled<T>:
-    pairs::Pairs<T> + rows::Shares<T> + distill::Distill<T> + exact::Exact<T> + Scalar<T>
+/// All kernels for numbers that are stored as `T` and computed with as `R`.
+pub trait Compiled<T, R>:
+    stored::Stored<T, R>
+    + exact::Exact<T>
+    + pairs::Pairs<R>
+    + rows::Shares<R>
+    + distill::Distill<R>
+    + Scalar<R>
 {
 }
 
-impl<T, K> Compiled<T> for K where
-    K: pairs::Pairs<T> + rows::Shares<T> + distill::Distill<T> + exact::Exact<T> + Scalar<T>
+impl<T, R, K> Compiled<T, R> for K where
+    K: stored::Stored<T, R>
+        + exact::Exact<T>
+        + pairs::Pairs<R>
+        + rows::Shares<R>
+        + distill::Distill<R>
+        + Scalar<R>
 {
 }
 

@@ -1,8 +1,11 @@
 //! Losses of rows of logits: check, dispatch, done.
 
+use core::marker::PhantomData;
+
 use crate::backend::Backend;
 use crate::compiled::Scalar;
 use crate::compiled::distill::Distill;
+use crate::compiled::stored::Stored;
 use crate::element::Element;
 use crate::error::Error;
 use crate::isa::Isa;
@@ -69,12 +72,13 @@ use crate::upstream::Upstream;
 /// G. Hinton, O. Vinyals and J. Dean, *Distilling the Knowledge in a Neural Network* (2015), for the
 /// temperature. The gradients follow from `d ln softmax(s)ᵢ / d sⱼ = [i = j] − softmax(s)ⱼ`.
 #[derive(Clone, Copy, Debug)]
-pub struct DistillLoss<'a, T> {
-    pub(crate) problem: Problem<'a, T>,
+pub struct DistillLoss<'a, S: Element, T = S> {
+    pub(crate) problem: Problem<'a, S::Real>,
     accumulation: Accumulation,
+    stored: PhantomData<(&'a [S], &'a [T])>,
 }
 
-impl<'a, T: Element> DistillLoss<'a, T> {
+impl<'a, S: Element> DistillLoss<'a, S> {
     /// Pairs a student with its teacher: forward divergence, temperature 1, no weights, the widest
     /// instruction set there is.
     ///
@@ -92,7 +96,31 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// assert_eq!(refused, Error::ClassIndex { row: 1, index: 3, classes: 3 });
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn new(student: Rows<'a, T>, teacher: Teacher<'a, T>) -> Result<Self, Error> {
+    pub fn new(student: Rows<'a, S>, teacher: Teacher<'a, S>) -> Result<Self, Error> {
+        Self::mixed(student, teacher)
+    }
+}
+
+impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
+    /// As [`new`](DistillLoss::new), with a teacher whose numbers are stored in another way than the
+    /// student's but computed with in the same type.
+    ///
+    /// # Shape
+    /// As many rows on both sides, and classes unless the teacher names them by index.
+    /// # Errors
+    /// [`Error::TeacherRows`] and [`Error::TeacherClasses`] if they differ, [`Error::ClassIndex`] for the
+    /// first index that is not below the number of classes.
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Rows, Teacher};
+    ///
+    /// let (student, teacher) = ([0.0_f32, 0.0], [0.0_f32, 1.0]);
+    /// let teacher = Teacher::Probs(Rows::new(&teacher, 2)?);
+    /// let loss = DistillLoss::mixed(Rows::new(&student, 2)?, teacher)?;
+    /// assert!((loss.weighted_mean() - core::f32::consts::LN_2).abs() < 1e-7);
+    /// # Ok::<(), kldiv::Error>(())
+    /// ```
+    pub fn mixed(student: Rows<'a, S>, teacher: Teacher<'a, T>) -> Result<Self, Error> {
         let (rows, classes) = (student.rows(), student.classes());
         match teacher {
             Teacher::Logits(of) | Teacher::LogProbs(of) | Teacher::Probs(of) => {
@@ -107,14 +135,15 @@ impl<'a, T: Element> DistillLoss<'a, T> {
         Ok(DistillLoss {
             problem: Problem {
                 backend: Backend::best(),
-                student,
-                teacher,
-                temperature: T::ONE,
+                student: S::Kernels::rows(student),
+                teacher: T::Kernels::teacher(teacher),
+                temperature: S::Real::ONE,
                 divergence: Divergence::Forward,
                 weights: None,
-                weight_scale: T::ONE,
+                weight_scale: S::Real::ONE,
             },
             accumulation: Accumulation::Replace,
+            stored: PhantomData,
         })
     }
 
@@ -134,8 +163,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// assert_eq!(soft.weighted_mean(), same.weighted_mean());
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    pub fn temperature(self, tau: T) -> Result<Self, Error> {
-        if !T::Kernels::is_temperature(tau) {
+    pub fn temperature(self, tau: S::Real) -> Result<Self, Error> {
+        if !S::Kernels::is_temperature(tau) {
             return Err(Error::Temperature { value: tau.into() });
         }
         Ok(DistillLoss { problem: Problem { temperature: tau, ..self.problem }, ..self })
@@ -157,9 +186,9 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// assert_eq!(reverse.weighted_mean(), exchanged.weighted_mean());
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    pub fn divergence(self, divergence: Divergence<T>) -> Result<Self, Error> {
+    pub fn divergence(self, divergence: Divergence<S::Real>) -> Result<Self, Error> {
         match divergence {
-            Divergence::JensenShannon { beta } if !T::Kernels::is_share(beta) => {
+            Divergence::JensenShannon { beta } if !S::Kernels::is_share(beta) => {
                 return Err(Error::Beta { value: beta.into() });
             }
             Divergence::Forward | Divergence::Reverse | Divergence::JensenShannon { .. } => {}
@@ -185,7 +214,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// assert_eq!(grad, [-0.5, 0.5, 0.0, 0.0]);
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    pub fn row_weights(self, weights: &'a [T]) -> Result<Self, Error> {
+    pub fn row_weights(self, weights: &'a [S::Real]) -> Result<Self, Error> {
         shape::weights(self.rows(), weights.len())?;
         Ok(DistillLoss { problem: Problem { weights: Some(weights), ..self.problem }, ..self })
     }
@@ -258,7 +287,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// assert!(losses[1].is_nan()); // +∞ has no softmax
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    pub fn row_losses(&self, out: &mut [T]) -> Result<(), Error> {
+    pub fn row_losses(&self, out: &mut [S::Real]) -> Result<(), Error> {
         shape::output(self.rows(), out.len())?;
         self.run(Wanted { losses: Losses::Each(out), gradient: None });
         Ok(())
@@ -283,8 +312,8 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     #[must_use]
-    pub fn reduce(&self, reduction: Reduction) -> T {
-        reduction.of(self.totals().loss, self.problem.student.values.len())
+    pub fn reduce(&self, reduction: Reduction) -> S::Real {
+        reduction.of(self.totals().loss, self.problem.student.len())
     }
 
     /// The weighted losses' sum over that of the weights, `Σ w·loss / Σ w`; without weights the mean of all
@@ -303,10 +332,10 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     #[must_use]
-    pub fn weighted_mean(&self) -> T {
+    pub fn weighted_mean(&self) -> S::Real {
         let mut totals = self.totals();
         if totals.overflows {
-            let problem = T::Kernels::with_small_weights(self.problem);
+            let problem = S::Kernels::with_small_weights(self.problem);
             totals = DistillLoss { problem, ..*self }.totals();
         }
         if totals.is_empty { totals.loss } else { totals.loss / totals.weight }
@@ -344,8 +373,12 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// assert_eq!(grad, [0.5, -1.5, 0.5, 0.5]);
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    pub fn grad_student(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        let gradient = self.gradient(Party::Student, upstream, grad)?;
+    pub fn grad_student(
+        &self,
+        upstream: Upstream<'_, S::Real>,
+        grad: &mut [S],
+    ) -> Result<(), Error> {
+        let gradient = self.grad_of_student(upstream, grad)?;
         self.run(Wanted { losses: Losses::Unwanted, gradient: Some(gradient) });
         Ok(())
     }
@@ -386,8 +419,12 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// assert_eq!(grad, [-6.0, -2.0]); // −3·½/p
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    pub fn grad_teacher(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        let gradient = self.gradient(Party::Teacher, upstream, grad)?;
+    pub fn grad_teacher(
+        &self,
+        upstream: Upstream<'_, S::Real>,
+        grad: &mut [T],
+    ) -> Result<(), Error> {
+        let gradient = self.grad_of_teacher(upstream, grad)?;
         self.run(Wanted { losses: Losses::Unwanted, gradient: Some(gradient) });
         Ok(())
     }
@@ -415,12 +452,12 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     /// ```
     pub fn loss_and_grad_student(
         &self,
-        upstream: Upstream<'_, T>,
-        losses: &mut [T],
-        grad: &mut [T],
+        upstream: Upstream<'_, S::Real>,
+        losses: &mut [S::Real],
+        grad: &mut [S],
     ) -> Result<(), Error> {
         shape::output(self.rows(), losses.len())?;
-        let gradient = self.gradient(Party::Student, upstream, grad)?;
+        let gradient = self.grad_of_student(upstream, grad)?;
         self.run(Wanted { losses: Losses::Each(losses), gradient: Some(gradient) });
         Ok(())
     }
@@ -429,16 +466,32 @@ impl<'a, T: Element> DistillLoss<'a, T> {
         self.problem.student.rows()
     }
 
-    fn totals(&self) -> Outcome<T> {
+    fn totals(&self) -> Outcome<S::Real> {
         self.run(Wanted { losses: Losses::Total, gradient: None })
     }
 
-    pub(crate) fn gradient<'b>(
+    pub(crate) fn grad_of_student<'b>(
+        &self,
+        upstream: Upstream<'b, S::Real>,
+        grad: &'b mut [S],
+    ) -> Result<Gradient<'b, S::Real>, Error> {
+        self.gradient(Party::Student, upstream, S::Kernels::places(grad))
+    }
+
+    pub(crate) fn grad_of_teacher<'b>(
+        &self,
+        upstream: Upstream<'b, S::Real>,
+        grad: &'b mut [T],
+    ) -> Result<Gradient<'b, S::Real>, Error> {
+        self.gradient(Party::Teacher, upstream, T::Kernels::places(grad))
+    }
+
+    fn gradient<'b>(
         &self,
         of: Party,
-        upstream: Upstream<'b, T>,
-        values: &'b mut [T],
-    ) -> Result<Gradient<'b, T>, Error> {
+        upstream: Upstream<'b, S::Real>,
+        values: &'b mut [S::Real],
+    ) -> Result<Gradient<'b, S::Real>, Error> {
         let Rows { values: like, classes, stride } = match (of, self.problem.teacher) {
             (
                 Party::Teacher,
@@ -461,7 +514,7 @@ impl<'a, T: Element> DistillLoss<'a, T> {
         Ok(Gradient { of, upstream, accumulation, out: RowsMut { values, classes, stride } })
     }
 
-    fn run(&self, wanted: Wanted<'_, T>) -> Outcome<T> {
-        T::Kernels::distill(self.problem, wanted)
+    fn run(&self, wanted: Wanted<'_, S::Real>) -> Outcome<S::Real> {
+        S::Kernels::distill(self.problem, wanted)
     }
 }

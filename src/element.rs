@@ -37,7 +37,7 @@ pub trait Element:
     type Real: Element<Real = Self::Real>;
     /// The kernels: kept out of this trait, so that their names are free in generic code.
     #[doc(hidden)]
-    type Kernels: Compiled<Self>;
+    type Kernels: Compiled<Self, Self::Real>;
 
     /// +0.
     const ZERO: Self;

@@ -1,9 +1,11 @@
 //! The elementwise core: check, dispatch, done.
 
+mod computed;
 mod validate;
 
 use crate::backend::Backend;
 use crate::compiled::pairs::{Pair, Pairs, Single};
+use crate::compiled::stored::Stored;
 use crate::element::Element;
 use crate::error::{Error, Side};
 use crate::forms::{Input, Target};
@@ -11,6 +13,7 @@ use crate::isa::Isa;
 use crate::reduction::Reduction;
 use crate::shape;
 use crate::upstream::Upstream;
+use computed::computed_pair;
 use validate::{validate_elements, validate_rows};
 
 /// The divergence of an input from a target, `Σ p·(ln p − ln q)`, and what belongs to it.
@@ -148,8 +151,8 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// The compensated additions are T. J. Dekker's (Numerische Mathematik 18, 1971) and D. E. Knuth's
     /// (*The Art of Computer Programming*, volume 2, 4.2.2).
     #[must_use]
-    pub fn sum(&self) -> T {
-        T::Kernels::sum(self.pair)
+    pub fn sum(&self) -> T::Real {
+        T::Kernels::sum(self.computed())
     }
 
     /// The mean of the terms, `sum / len`.
@@ -170,7 +173,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     #[must_use]
-    pub fn mean(&self) -> T {
+    pub fn mean(&self) -> T::Real {
         self.reduce(Reduction::Mean)
     }
 
@@ -193,7 +196,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     #[must_use]
-    pub fn batch_mean(&self, batch: usize) -> T {
+    pub fn batch_mean(&self, batch: usize) -> T::Real {
         self.reduce(Reduction::BatchMean(batch))
     }
 
@@ -210,7 +213,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     #[must_use]
-    pub fn reduce(&self, reduction: Reduction) -> T {
+    pub fn reduce(&self, reduction: Reduction) -> T::Real {
         reduction.of(self.sum(), self.len())
     }
 
@@ -238,8 +241,8 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// # Source
     /// C. E. Shannon, *A Mathematical Theory of Communication*, Bell System Technical Journal 27 (1948).
     #[must_use]
-    pub fn entropy(&self) -> T {
-        let Pair { backend, target, .. } = self.pair;
+    pub fn entropy(&self) -> T::Real {
+        let Pair { backend, target, .. } = self.computed();
         T::Kernels::entropy(Single { backend, values: target })
     }
 
@@ -268,8 +271,8 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     #[must_use]
-    pub fn cross_entropy(&self) -> T {
-        T::Kernels::cross_entropy(self.pair)
+    pub fn cross_entropy(&self) -> T::Real {
+        T::Kernels::cross_entropy(self.computed())
     }
 
     /// Each term, `out[i] = p·(ln p − ln q)`: PyTorch's reduction "none".
@@ -306,7 +309,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// ```
     pub fn pointwise(&self, out: &mut [T]) -> Result<(), Error> {
         shape::output(self.len(), out.len())?;
-        T::Kernels::pointwise(self.pair, out);
+        T::Kernels::pointwise(self.computed(), T::Kernels::places(out));
         Ok(())
     }
 
@@ -333,10 +336,10 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// assert_eq!(rows, [3.0, 4.0]);
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    pub fn row_sums(&self, out: &mut [T]) -> Result<(), Error> {
+    pub fn row_sums(&self, out: &mut [T::Real]) -> Result<(), Error> {
         match shape::row_length(self.len(), out.len())? {
-            0 => out.fill(T::ZERO),
-            row_length => T::Kernels::row_sums(self.pair, row_length, out),
+            0 => out.fill(T::Real::ZERO),
+            row_length => T::Kernels::row_sums(self.computed(), row_length, out),
         }
         Ok(())
     }
@@ -378,10 +381,11 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// assert_eq!(grad, [-6.0, 0.0]);
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    pub fn grad_input(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
+    pub fn grad_input(&self, upstream: Upstream<'_, T::Real>, grad: &mut [T]) -> Result<(), Error> {
         let row_length = upstream.row_length(self.len(), grad.len())?;
         if row_length > 0 {
-            T::Kernels::grad_input(self.pair, row_length, upstream, grad);
+            let grad = T::Kernels::places(grad);
+            T::Kernels::grad_input(self.computed(), row_length, upstream, grad);
         }
         Ok(())
     }
@@ -421,10 +425,15 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// assert_eq!(grad, [6.0, 0.0]); // 3·(ln 1 + 1 + 1), and an element that takes no part
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    pub fn grad_target(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
+    pub fn grad_target(
+        &self,
+        upstream: Upstream<'_, T::Real>,
+        grad: &mut [T],
+    ) -> Result<(), Error> {
         let row_length = upstream.row_length(self.len(), grad.len())?;
         if row_length > 0 {
-            T::Kernels::grad_target(self.pair, row_length, upstream, grad);
+            let grad = T::Kernels::places(grad);
+            T::Kernels::grad_target(self.computed(), row_length, upstream, grad);
         }
         Ok(())
     }
@@ -468,7 +477,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// assert_eq!(mistaken.validate(1, 1e-6), Err(found));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn validate(&self, rows: usize, tolerance: T) -> Result<(), Error> {
+    pub fn validate(&self, rows: usize, tolerance: T::Real) -> Result<(), Error> {
         let row_length = shape::row_length(self.len(), rows)?;
         let Pair { backend, input, target } = self.pair;
         let input = match input {
@@ -481,9 +490,15 @@ impl<'a, T: Element> KlDiv<'a, T> {
         }
         if row_length > 0 {
             for (side, values) in sides {
-                validate_rows(side, Single { backend, values }, row_length, tolerance)?;
+                validate_rows(side, backend, values, row_length, tolerance)?;
             }
         }
         Ok(())
+    }
+
+    /// The pair as kernels take it.
+    #[inline(always)]
+    pub(crate) fn computed(&self) -> Pair<'a, T::Real> {
+        computed_pair::<T>(self.pair)
     }
 }

@@ -117,7 +117,7 @@ impl KlDivLoss {
     /// assert!((loss.forward(&input, &[0.36, 0.48, 0.16])? - 0.0853).abs() < 5e-5);
     /// # Ok::<(), kldiv::Error>(())
     /// ```
-    pub fn forward<T: Element>(&self, input: &[T], target: &[T]) -> Result<T, Error> {
+    pub fn forward<T: Element>(&self, input: &[T], target: &[T]) -> Result<T::Real, Error> {
         Ok(self.pair(input, target)?.reduce(self.reduction))
     }
 
@@ -184,7 +184,7 @@ impl KlDivLoss {
         &self,
         input: &[T],
         target: &[T],
-        grad_output: T,
+        grad_output: T::Real,
         grad: &mut [T],
     ) -> Result<(), Error> {
         let pair = self.pair(input, target)?;
@@ -221,7 +221,7 @@ impl KlDivLoss {
         &self,
         input: &[T],
         target: &[T],
-        grad_output: T,
+        grad_output: T::Real,
         grad: &mut [T],
     ) -> Result<(), Error> {
         let pair = self.pair(input, target)?;
@@ -233,7 +233,11 @@ impl KlDivLoss {
         KlDiv::new(Input::LogProbs(input), target)
     }
 
-    fn upstream<T: Element>(&self, pair: &KlDiv<'_, T>, grad_output: T) -> Upstream<'static, T> {
+    fn upstream<T: Element>(
+        &self,
+        pair: &KlDiv<'_, T>,
+        grad_output: T::Real,
+    ) -> Upstream<'static, T::Real> {
         Upstream::Uniform(self.reduction.of(grad_output, pair.len()))
     }
 }
@@ -274,6 +278,6 @@ pub fn kl_div<T: Element>(
     target: &[T],
     reduction: Reduction,
     log_target: bool,
-) -> Result<T, Error> {
+) -> Result<T::Real, Error> {
     KlDivLoss { reduction, log_target }.forward(input, target)
 }

@@ -28,19 +28,22 @@
 mod share;
 
 use crate::backend::Backend;
-use crate::compiled::pairs::{Pair, Pairs, Total};
+use crate::compiled::pairs::{Pairs, Total};
 use crate::compiled::rows::Shares;
+use crate::compiled::stored::Stored;
 use crate::distill::DistillLoss;
 use crate::element::Element;
 use crate::error::Error;
-use crate::kernel::distill::problem::{Outcome, Party};
+use crate::kernel::distill::problem::{Gradient, Outcome};
 use crate::kl::KlDiv;
 use crate::reduction::Reduction;
 use crate::rows::Rows;
 use crate::shape;
 use crate::stream::order::CHUNK;
 use crate::upstream::Upstream;
-use share::{DistillRows, Each, OfRows, RowSums, row_totals, spread, total};
+use share::{
+    DistillRows, Each, EachKernel, OfRows, RowSums, RowsKernel, row_totals, spread, total,
+};
 
 /// Something whose methods use the threads of the current pool. See [`KlDiv::parallel`].
 #[derive(Clone, Copy, Debug)]
@@ -69,41 +72,49 @@ impl<'a, T: Element> KlDiv<'a, T> {
 impl<T: Element> Parallel<KlDiv<'_, T>> {
     /// As [`KlDiv::sum`].
     #[must_use]
-    pub fn sum(&self) -> T {
-        if self.0.len() <= CHUNK { self.0.sum() } else { total(self.0.pair, Total::Divergence) }
+    pub fn sum(&self) -> T::Real {
+        if self.0.len() <= CHUNK {
+            self.0.sum()
+        } else {
+            total(self.0.computed(), Total::Divergence)
+        }
     }
 
     /// As [`KlDiv::mean`].
     #[must_use]
-    pub fn mean(&self) -> T {
+    pub fn mean(&self) -> T::Real {
         self.reduce(Reduction::Mean)
     }
 
     /// As [`KlDiv::batch_mean`].
     #[must_use]
-    pub fn batch_mean(&self, batch: usize) -> T {
+    pub fn batch_mean(&self, batch: usize) -> T::Real {
         self.reduce(Reduction::BatchMean(batch))
     }
 
     /// As [`KlDiv::reduce`].
     #[must_use]
-    pub fn reduce(&self, reduction: Reduction) -> T {
+    pub fn reduce(&self, reduction: Reduction) -> T::Real {
         reduction.of(self.sum(), self.0.len())
     }
 
     /// As [`KlDiv::entropy`].
     #[must_use]
-    pub fn entropy(&self) -> T {
-        if self.0.len() <= CHUNK { self.0.entropy() } else { total(self.0.pair, Total::Entropy) }
+    pub fn entropy(&self) -> T::Real {
+        if self.0.len() <= CHUNK {
+            self.0.entropy()
+        } else {
+            total(self.0.computed(), Total::Entropy)
+        }
     }
 
     /// As [`KlDiv::cross_entropy`].
     #[must_use]
-    pub fn cross_entropy(&self) -> T {
+    pub fn cross_entropy(&self) -> T::Real {
         if self.0.len() <= CHUNK {
             self.0.cross_entropy()
         } else {
-            total(self.0.pair, Total::CrossEntropy)
+            total(self.0.computed(), Total::CrossEntropy)
         }
     }
 
@@ -115,10 +126,10 @@ impl<T: Element> Parallel<KlDiv<'_, T>> {
         shape::output(self.0.len(), out.len())?;
         spread(Each {
             run: |pair, _, _, out| T::Kernels::pointwise(pair, out),
-            pair: self.0.pair,
+            pair: self.0.computed(),
             row_length: out.len(),
-            upstream: Upstream::Uniform(T::ZERO),
-            out,
+            upstream: Upstream::Uniform(T::Real::ZERO),
+            out: T::Kernels::places(out),
         });
         Ok(())
     }
@@ -127,10 +138,10 @@ impl<T: Element> Parallel<KlDiv<'_, T>> {
     ///
     /// # Errors
     /// Those of [`KlDiv::row_sums`].
-    pub fn row_sums(&self, out: &mut [T]) -> Result<(), Error> {
+    pub fn row_sums(&self, out: &mut [T::Real]) -> Result<(), Error> {
         match shape::row_length(self.0.len(), out.len())? {
             0 => self.0.row_sums(out)?,
-            row_length => spread(RowSums { pair: self.0.pair, row_length, out }),
+            row_length => spread(RowSums { pair: self.0.computed(), row_length, out }),
         }
         Ok(())
     }
@@ -139,7 +150,7 @@ impl<T: Element> Parallel<KlDiv<'_, T>> {
     ///
     /// # Errors
     /// Those of [`KlDiv::grad_input`].
-    pub fn grad_input(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
+    pub fn grad_input(&self, upstream: Upstream<'_, T::Real>, grad: &mut [T]) -> Result<(), Error> {
         self.grad(T::Kernels::grad_input, upstream, grad)
     }
 
@@ -147,25 +158,35 @@ impl<T: Element> Parallel<KlDiv<'_, T>> {
     ///
     /// # Errors
     /// Those of [`KlDiv::grad_target`].
-    pub fn grad_target(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
+    pub fn grad_target(
+        &self,
+        upstream: Upstream<'_, T::Real>,
+        grad: &mut [T],
+    ) -> Result<(), Error> {
         self.grad(T::Kernels::grad_target, upstream, grad)
     }
 
     fn grad(
         &self,
-        run: fn(Pair<'_, T>, usize, Upstream<'_, T>, &mut [T]),
-        upstream: Upstream<'_, T>,
+        run: EachKernel<T::Real>,
+        upstream: Upstream<'_, T::Real>,
         out: &mut [T],
     ) -> Result<(), Error> {
         let row_length = upstream.row_length(self.0.len(), out.len())?;
         if row_length > 0 {
-            spread(Each { run, pair: self.0.pair, row_length, upstream, out });
+            spread(Each {
+                run,
+                pair: self.0.computed(),
+                row_length,
+                upstream,
+                out: T::Kernels::places(out),
+            });
         }
         Ok(())
     }
 }
 
-impl<'a, T: Element> DistillLoss<'a, T> {
+impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
     /// The same loss, its rows shared out among the threads of the current
     /// [rayon](crate::parallel) pool.
     ///
@@ -187,12 +208,12 @@ impl<'a, T: Element> DistillLoss<'a, T> {
     }
 }
 
-impl<T: Element> Parallel<DistillLoss<'_, T>> {
+impl<S: Element, T: Element<Real = S::Real>> Parallel<DistillLoss<'_, S, T>> {
     /// As [`DistillLoss::row_losses`].
     ///
     /// # Errors
     /// Those of [`DistillLoss::row_losses`].
-    pub fn row_losses(&self, out: &mut [T]) -> Result<(), Error> {
+    pub fn row_losses(&self, out: &mut [S::Real]) -> Result<(), Error> {
         shape::output(self.0.rows(), out.len())?;
         spread(DistillRows { problem: self.0.problem, losses: Some(out), gradient: None });
         Ok(())
@@ -200,21 +221,19 @@ impl<T: Element> Parallel<DistillLoss<'_, T>> {
 
     /// As [`DistillLoss::reduce`].
     #[must_use]
-    pub fn reduce(&self, reduction: Reduction) -> T {
-        reduction.of(self.totals().loss, self.0.problem.student.values.len())
+    pub fn reduce(&self, reduction: Reduction) -> S::Real {
+        reduction.of(self.totals().loss, self.0.problem.student.len())
     }
 
     /// As [`DistillLoss::weighted_mean`].
     #[must_use]
-    pub fn weighted_mean(&self) -> T {
+    pub fn weighted_mean(&self) -> S::Real {
         let totals = self.totals();
-        let mean = totals.loss / totals.weight;
         // Nothing left, a sum out of range, or a NaN: cases that one thread knows.
-        let is_settled = !totals.is_empty && (totals.loss - totals.loss == T::ZERO);
-        if is_settled && totals.weight - totals.weight == T::ZERO {
-            mean
-        } else {
+        if totals.is_empty || ![totals.loss, totals.weight].iter().all(|x| x.to_f64().is_finite()) {
             self.0.weighted_mean()
+        } else {
+            totals.loss / totals.weight
         }
     }
 
@@ -222,20 +241,27 @@ impl<T: Element> Parallel<DistillLoss<'_, T>> {
     ///
     /// # Errors
     /// Those of [`DistillLoss::grad_student`].
-    pub fn grad_student(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        self.grad(Party::Student, upstream, grad)
+    pub fn grad_student(
+        &self,
+        upstream: Upstream<'_, S::Real>,
+        grad: &mut [S],
+    ) -> Result<(), Error> {
+        self.grad(self.0.grad_of_student(upstream, grad)?)
     }
 
     /// As [`DistillLoss::grad_teacher`].
     ///
     /// # Errors
     /// Those of [`DistillLoss::grad_teacher`].
-    pub fn grad_teacher(&self, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        self.grad(Party::Teacher, upstream, grad)
+    pub fn grad_teacher(
+        &self,
+        upstream: Upstream<'_, S::Real>,
+        grad: &mut [T],
+    ) -> Result<(), Error> {
+        self.grad(self.0.grad_of_teacher(upstream, grad)?)
     }
 
-    fn grad(&self, of: Party, upstream: Upstream<'_, T>, grad: &mut [T]) -> Result<(), Error> {
-        let gradient = self.0.gradient(of, upstream, grad)?;
+    fn grad(&self, gradient: Gradient<'_, S::Real>) -> Result<(), Error> {
         spread(DistillRows { problem: self.0.problem, losses: None, gradient: Some(gradient) });
         Ok(())
     }
@@ -246,17 +272,17 @@ impl<T: Element> Parallel<DistillLoss<'_, T>> {
     /// Those of [`DistillLoss::loss_and_grad_student`].
     pub fn loss_and_grad_student(
         &self,
-        upstream: Upstream<'_, T>,
-        losses: &mut [T],
-        grad: &mut [T],
+        upstream: Upstream<'_, S::Real>,
+        losses: &mut [S::Real],
+        grad: &mut [S],
     ) -> Result<(), Error> {
         shape::output(self.0.rows(), losses.len())?;
-        let gradient = Some(self.0.gradient(Party::Student, upstream, grad)?);
+        let gradient = Some(self.0.grad_of_student(upstream, grad)?);
         spread(DistillRows { problem: self.0.problem, losses: Some(losses), gradient });
         Ok(())
     }
 
-    fn totals(&self) -> Outcome<T> {
+    fn totals(&self) -> Outcome<S::Real> {
         row_totals(self.0.problem)
     }
 }
@@ -279,11 +305,12 @@ pub fn softmax<T: Element>(logits: Rows<'_, T>, out: &mut [T]) -> Result<(), Err
 }
 
 fn of_rows<T: Element>(
-    run: fn(Backend, Rows<'_, T>, &mut [T]),
+    run: RowsKernel<T::Real>,
     logits: Rows<'_, T>,
     out: &mut [T],
 ) -> Result<(), Error> {
     shape::output(logits.values.len(), out.len())?;
+    let (logits, out) = (T::Kernels::rows(logits), T::Kernels::places(out));
     spread(OfRows { run, backend: Backend::best(), logits, out });
     Ok(())
 }

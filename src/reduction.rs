@@ -40,11 +40,11 @@ pub enum Reduction {
 
 impl Reduction {
     /// A sum over `len` terms, reduced.
-    pub(crate) fn of<T: Element>(self, sum: T, len: usize) -> T {
+    pub(crate) fn of<R: Element<Real = R>>(self, sum: R, len: usize) -> R {
         match self {
-            Reduction::Mean => T::Kernels::per(sum, len),
+            Reduction::Mean => R::Kernels::per(sum, len),
             Reduction::Sum => sum,
-            Reduction::BatchMean(batch) => T::Kernels::per(sum, batch),
+            Reduction::BatchMean(batch) => R::Kernels::per(sum, batch),
         }
     }
 }

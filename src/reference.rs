@@ -62,21 +62,17 @@ impl Pair {
 }
 
 /// `value`, or the infinity it becomes in `T`.
-fn in_range<T>(value: f64) -> f64 {
-    let single = value as f32;
-    if size_of::<T>() == size_of::<f32>() && single.is_infinite() {
-        f64::from(single)
-    } else {
-        value
-    }
+fn in_range<T: Element>(value: f64) -> f64 {
+    let rounded = T::Real::from_f64(value).to_f64();
+    if rounded.is_infinite() { rounded } else { value }
 }
 
 /// `(p, ln p)` of one target number; `None` if p is zero in `T`.
 fn probability<T: Element>(target: T, is_log: bool) -> Option<(f64, f64)> {
     let t = target.into();
     let (p, ln_p) = if is_log { (in_range::<T>(libm::exp(t)), t) } else { (t, libm::log(t)) };
-    let zero = p == 0.0 || (size_of::<T>() == size_of::<f32>() && p as f32 == 0.0);
-    (!zero).then_some((p, ln_p))
+    let is_zero = T::Real::from_f64(p) == T::Real::ZERO;
+    (!is_zero).then_some((p, ln_p))
 }
 
 /// `ln q` of one input number.
@@ -125,7 +121,7 @@ fn terms<'a, T: Element>(
 }
 
 /// Neumaier's sum. Infinities and NaN make what they make in a plain sum.
-fn total<T>(terms: impl Iterator<Item = f64>) -> f64 {
+fn total<T: Element>(terms: impl Iterator<Item = f64>) -> f64 {
     let (mut sum, mut lost) = (0.0_f64, 0.0);
     for term in terms {
         let next = sum + term;
@@ -286,7 +282,7 @@ pub fn cross_entropy<T: Element>(input: Input<'_, T>, target: Target<'_, T>) -> 
 pub fn grad_input<T: Element>(
     input: Input<'_, T>,
     target: Target<'_, T>,
-    upstream: Upstream<'_, T>,
+    upstream: Upstream<'_, T::Real>,
     out: &mut [f64],
 ) {
     gradient(input, target, upstream, out, Pair::by_input);
@@ -314,7 +310,7 @@ pub fn grad_input<T: Element>(
 pub fn grad_target<T: Element>(
     input: Input<'_, T>,
     target: Target<'_, T>,
-    upstream: Upstream<'_, T>,
+    upstream: Upstream<'_, T::Real>,
     out: &mut [f64],
 ) {
     gradient(input, target, upstream, out, Pair::by_target);
@@ -323,7 +319,7 @@ pub fn grad_target<T: Element>(
 fn gradient<T: Element>(
     input: Input<'_, T>,
     target: Target<'_, T>,
-    upstream: Upstream<'_, T>,
+    upstream: Upstream<'_, T::Real>,
     out: &mut [f64],
     derivative: impl Fn(&Pair) -> f64,
 ) {

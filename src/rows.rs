@@ -81,6 +81,11 @@ impl<'a, T> Rows<'a, T> {
         shape::rows_within(self.values.len(), self.classes, self.stride)
     }
 
+    /// Elements that count, without padding.
+    pub(crate) fn len(&self) -> usize {
+        self.rows() * self.classes
+    }
+
     /// Elements of a row; at least one.
     ///
     /// # Examples

@@ -2,6 +2,7 @@
 
 use crate::backend::Backend;
 use crate::compiled::rows::Shares;
+use crate::compiled::stored::Stored;
 use crate::element::Element;
 use crate::error::Error;
 use crate::isa::Isa;
@@ -76,7 +77,7 @@ fn log_softmax_with<T: Element>(
     out: &mut [T],
 ) -> Result<(), Error> {
     shape::output(logits.values.len(), out.len())?;
-    T::Kernels::log_softmax(backend, logits, out);
+    T::Kernels::log_softmax(backend, T::Kernels::rows(logits), T::Kernels::places(out));
     Ok(())
 }
 
@@ -142,6 +143,6 @@ fn softmax_with<T: Element>(
     out: &mut [T],
 ) -> Result<(), Error> {
     shape::output(logits.values.len(), out.len())?;
-    T::Kernels::softmax(backend, logits, out);
+    T::Kernels::softmax(backend, T::Kernels::rows(logits), T::Kernels::places(out));
     Ok(())
 }

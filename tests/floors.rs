@@ -50,7 +50,7 @@ fn tokens(code: &str) -> Vec<String> {
             continue;
         }
         if !word.is_empty() {
-            tokens.push(std::mem::take(&mut word));
+            tokens.push(core::mem::take(&mut word));
         }
         if !sign.is_whitespace() {
             tokens.push(sign.to_string());

@@ -75,7 +75,7 @@ fn load() -> Result<Digits, Failure> {
     })
 }
 
-fn distributions<T: Element + From<f32>>(
+fn distributions<T: Element<Real = T> + From<f32>>(
     student: &[T],
     teacher: &[T],
 ) -> Result<Distributions<T>, Error> {
@@ -227,7 +227,7 @@ fn print_known_values(digits: &Digits, out: &mut impl Write) -> Result<usize, Fa
 }
 
 /// The quantities of `KNOWN`, in its order.
-fn known_quantities<T: Element + From<f32>>(digits: &Digits) -> Result<[T; 5], Error> {
+fn known_quantities<T: Element<Real = T> + From<f32>>(digits: &Digits) -> Result<[T; 5], Error> {
     let images = digits.labels.len();
     let plain = at_temperature::<T>(digits, 1.0)?;
     let softened = at_temperature::<T>(digits, 4.0)?;
@@ -245,7 +245,7 @@ fn known_quantities<T: Element + From<f32>>(digits: &Digits) -> Result<[T; 5], E
 }
 
 /// Both networks' logits divided by `temperature`, a power of two: the quotients are exact.
-fn at_temperature<T: Element + From<f32>>(
+fn at_temperature<T: Element<Real = T> + From<f32>>(
     digits: &Digits,
     temperature: f32,
 ) -> Result<Distributions<T>, Error> {
@@ -255,7 +255,7 @@ fn at_temperature<T: Element + From<f32>>(
     distributions(&divide(&digits.student), &divide(&digits.teacher))
 }
 
-fn one_hot<T: Element + From<f32>>(labels: &[u32]) -> Vec<T> {
+fn one_hot<T: Element<Real = T> + From<f32>>(labels: &[u32]) -> Vec<T> {
     let mut rows = vec![T::from(0.0); labels.len() * CLASSES];
     for (row, &label) in rows.chunks_exact_mut(CLASSES).zip(labels) {
         row[label as usize] = T::from(1.0);

@@ -73,7 +73,7 @@ where
     print_loss(options, shape, &x, &t, out)
 }
 
-fn softmax_of<T: Element + From<f32>>(
+fn softmax_of<T: Element<Real = T> + From<f32>>(
     logits: &[T],
     classes: usize,
     softmax: fn(Rows<'_, T>, &mut [T]) -> Result<(), Error>,
@@ -91,7 +91,7 @@ fn print_loss<T>(
     out: &mut impl Write,
 ) -> Result<(), Failure>
 where
-    T: Element + Debug + From<f32>,
+    T: Element<Real = T> + Debug + From<f32>,
 {
     let target = if options.log_target { Target::LogProbs(t) } else { Target::Probs(t) };
     let mut kl = KlDiv::new(Input::LogProbs(x), target)?;
@@ -112,7 +112,7 @@ where
     Ok(())
 }
 
-fn print_terms<T: Element + Debug + From<f32>>(
+fn print_terms<T: Element<Real = T> + Debug + From<f32>>(
     kl: &KlDiv<'_, T>,
     out: &mut impl Write,
 ) -> Result<(), Failure> {
@@ -125,7 +125,7 @@ fn print_terms<T: Element + Debug + From<f32>>(
 }
 
 /// The loss is defined for any numbers, but those that are no distributions are usually a mistake.
-fn question_distributions<T: Element + From<f32>>(kl: &KlDiv<'_, T>, shape: &[usize]) {
+fn question_distributions<T: Element<Real = T> + From<f32>>(kl: &KlDiv<'_, T>, shape: &[usize]) {
     let rows = shape.split_last().map_or(1, |(_, batch)| batch.iter().product());
     if kl.is_empty() {
         return;

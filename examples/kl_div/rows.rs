@@ -9,7 +9,7 @@ use crate::Failure;
 use crate::args::{self, Options, Reduction};
 
 /// What a file may hold.
-pub(crate) trait Number: Element + Debug + From<f32> {
+pub(crate) trait Number: Element<Real = Self> + Debug + From<f32> {
     fn nearest(value: f64) -> Self;
 }
 

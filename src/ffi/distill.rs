@@ -45,7 +45,7 @@ impl KldivDistillOptions {
     /// Of a teacher as `teacher` says, or of labels where there are any.
     pub fn loss<'a, T: Element>(
         &self,
-        inputs: &Inputs<'a, T>,
+        inputs: &Inputs<'a, T, T::Real>,
     ) -> Result<DistillLoss<'a, T>, KldivStatus> {
         let &Inputs { student, teacher, labels, weights, classes } = inputs;
         let student = Rows::new(student, classes)?;
@@ -61,13 +61,13 @@ impl KldivDistillOptions {
             KLDIV_DIVERGENCE_FORWARD => Divergence::Forward,
             KLDIV_DIVERGENCE_REVERSE => Divergence::Reverse,
             KLDIV_DIVERGENCE_JENSEN_SHANNON => {
-                Divergence::JensenShannon { beta: T::from_f64(self.beta) }
+                Divergence::JensenShannon { beta: T::Real::from_f64(self.beta) }
             }
             _ => return Err(KldivStatus::Option),
         };
         let mut loss = DistillLoss::new(student, teacher)?.divergence(divergence)?;
         if self.temperature != 0.0 {
-            loss = loss.temperature(T::from_f64(self.temperature))?;
+            loss = loss.temperature(T::Real::from_f64(self.temperature))?;
         }
         if !weights.is_empty() {
             loss = loss.row_weights(weights)?;
@@ -80,15 +80,15 @@ impl KldivDistillOptions {
 }
 
 /// What is read: a student's logits, a teacher or labels, and weights of rows or none.
-pub struct Inputs<'a, T> {
+pub struct Inputs<'a, T, R> {
     student: &'a [T],
     teacher: &'a [T],
     labels: &'a [u32],
-    weights: &'a [T],
+    weights: &'a [R],
     classes: usize,
 }
 
-impl<T> Inputs<'_, T> {
+impl<T, R> Inputs<'_, T, R> {
     /// Labels where `teacher` is NULL, no weights where `weights` is.
     ///
     /// # Safety
@@ -100,7 +100,7 @@ impl<T> Inputs<'_, T> {
         labels: *const u32,
         rows: usize,
         classes: usize,
-        weights: *const T,
+        weights: *const R,
     ) -> Result<Self, KldivStatus> {
         let len = rows.checked_mul(classes).ok_or(KldivStatus::TooLong)?;
         let (teacher_len, labels_len) = if teacher.is_null() { (0, rows) } else { (len, 0) };

@@ -1,5 +1,7 @@
 //! The opt-in check of what a caller says its numbers are.
 
+use super::computed::computed_target;
+use crate::backend::Backend;
 use crate::compiled::pairs::{Pairs, Single};
 use crate::element::Element;
 use crate::error::{Error, Side};
@@ -8,7 +10,7 @@ use crate::forms::Target;
 pub(super) fn validate_elements<T: Element>(
     side: Side,
     values: Target<'_, T>,
-    tolerance: T,
+    tolerance: T::Real,
 ) -> Result<(), Error> {
     let (Target::Probs(all) | Target::LogProbs(all)) = values;
     for (index, &x) in all.iter().enumerate() {
@@ -20,7 +22,7 @@ pub(super) fn validate_elements<T: Element>(
             Target::Probs(_) if value < 0.0 => {
                 return Err(Error::NegativeProbability { side, index, value });
             }
-            Target::LogProbs(_) if x > tolerance => {
+            Target::LogProbs(_) if value > tolerance.into() => {
                 return Err(Error::PositiveLogProbability { side, index, value });
             }
             _ => {}
@@ -31,17 +33,18 @@ pub(super) fn validate_elements<T: Element>(
 
 pub(super) fn validate_rows<T: Element>(
     side: Side,
-    all: Single<'_, T>,
+    backend: Backend,
+    all: Target<'_, T>,
     row_length: usize,
-    tolerance: T,
+    tolerance: T::Real,
 ) -> Result<(), Error> {
-    let mut left = all.values.values();
+    let mut left = all.values();
     let mut row = 0;
     while let Some(part) = left.split_off(..row_length)
         && !part.is_empty()
     {
-        let values = all.values.with(part);
-        let sum: f64 = T::Kernels::mass(Single { values, ..all }).into();
+        let values = computed_target(all.with(part));
+        let sum: f64 = T::Kernels::mass(Single { backend, values }).into();
         let is_near_one = (sum - 1.0).abs() <= tolerance.into();
         if !is_near_one {
             return Err(Error::RowSum { side, row, sum });

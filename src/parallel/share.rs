@@ -46,7 +46,7 @@ pub(super) fn spread<W: Work>(work: W) {
 }
 
 /// The sum of a stream: chunks in any order, merged in theirs.
-pub(super) fn total<T: Element>(mut pair: Pair<'_, T>, of: Total) -> T {
+pub(super) fn total<T: Element<Real = T>>(mut pair: Pair<'_, T>, of: Total) -> T {
     let mut merged = Compensated { sum: T::ZERO, lost: T::ZERO };
     let mut batch = [merged; BATCH];
     while pair.len() > 0 {
@@ -66,7 +66,7 @@ struct Chunks<'a, T> {
     out: &'a mut [Compensated<T>],
 }
 
-impl<T: Element> Work for Chunks<'_, T> {
+impl<T: Element<Real = T>> Work for Chunks<'_, T> {
     fn len(&self) -> usize {
         self.pair.len()
     }
@@ -90,16 +90,19 @@ impl<T: Element> Work for Chunks<'_, T> {
     }
 }
 
+/// A kernel that writes element by element.
+pub(super) type EachKernel<T> = fn(Pair<'_, T>, usize, Upstream<'_, T>, &mut [T]);
+
 /// Something written element by element.
 pub(super) struct Each<'a, T> {
-    pub(super) run: fn(Pair<'_, T>, usize, Upstream<'_, T>, &mut [T]),
+    pub(super) run: EachKernel<T>,
     pub(super) pair: Pair<'a, T>,
     pub(super) row_length: usize,
     pub(super) upstream: Upstream<'a, T>,
     pub(super) out: &'a mut [T],
 }
 
-impl<T: Element> Work for Each<'_, T> {
+impl<T: Element<Real = T>> Work for Each<'_, T> {
     fn len(&self) -> usize {
         self.out.len()
     }
@@ -154,7 +157,7 @@ pub(super) struct RowSums<'a, T> {
     pub(super) out: &'a mut [T],
 }
 
-impl<T: Element> Work for RowSums<'_, T> {
+impl<T: Element<Real = T>> Work for RowSums<'_, T> {
     fn len(&self) -> usize {
         self.pair.len()
     }
@@ -179,15 +182,18 @@ impl<T: Element> Work for RowSums<'_, T> {
     }
 }
 
+/// A kernel from rows to rows.
+pub(super) type RowsKernel<T> = fn(Backend, Rows<'_, T>, &mut [T]);
+
 /// Rows of logits to rows of as many results.
 pub(super) struct OfRows<'a, T> {
-    pub(super) run: fn(Backend, Rows<'_, T>, &mut [T]),
+    pub(super) run: RowsKernel<T>,
     pub(super) backend: Backend,
     pub(super) logits: Rows<'a, T>,
     pub(super) out: &'a mut [T],
 }
 
-impl<T: Element> Work for OfRows<'_, T> {
+impl<T: Element<Real = T>> Work for OfRows<'_, T> {
     fn len(&self) -> usize {
         self.out.len()
     }
@@ -222,7 +228,7 @@ pub(super) struct DistillRows<'a, T> {
     pub(super) gradient: Option<Gradient<'a, T>>,
 }
 
-impl<T: Element> Work for DistillRows<'_, T> {
+impl<T: Element<Real = T>> Work for DistillRows<'_, T> {
     fn len(&self) -> usize {
         self.problem.student.values.len()
     }
@@ -252,7 +258,7 @@ impl<T: Element> Work for DistillRows<'_, T> {
 }
 
 /// The totals of all rows: losses in any order, added in theirs.
-pub(super) fn row_totals<T: Element>(problem: Problem<'_, T>) -> Outcome<T> {
+pub(super) fn row_totals<T: Element<Real = T>>(problem: Problem<'_, T>) -> Outcome<T> {
     let mut sums = T::Kernels::no_rows();
     let mut batch = [T::ZERO; BATCH];
     let mut left = problem;
@@ -270,7 +276,7 @@ pub(super) fn row_totals<T: Element>(problem: Problem<'_, T>) -> Outcome<T> {
 }
 
 /// The rows before `middle` and the others.
-fn split_rows<T: Element>(
+fn split_rows<T: Element<Real = T>>(
     problem: Problem<'_, T>,
     middle: usize,
 ) -> (Problem<'_, T>, Problem<'_, T>) {
@@ -294,7 +300,7 @@ fn split_rows<T: Element>(
     )
 }
 
-fn split_gradient<T: Element>(
+fn split_gradient<T: Element<Real = T>>(
     gradient: Gradient<'_, T>,
     middle: usize,
 ) -> (Gradient<'_, T>, Gradient<'_, T>) {
@@ -325,7 +331,7 @@ fn halves_of<A, B>(halves: Option<(A, B)>) -> (Option<A>, Option<B>) {
     }
 }
 
-impl<T: Element> Pair<'_, T> {
+impl<T: Element<Real = T>> Pair<'_, T> {
     fn len(&self) -> usize {
         self.target.values().len()
     }

@@ -28,7 +28,7 @@ enum Distribution<'a, T> {
 }
 
 impl<'a, T: Element> Distribution<'a, T> {
-    fn of_logits(row: &'a [T], temperature: T) -> Self {
+    fn of_logits(row: &'a [T], temperature: T::Real) -> Self {
         let temperature = temperature.into();
         let logits = row.iter().map(|&logit| -> f64 { logit.into() });
         let larger = |a: f64, b: f64| if b > a { b } else { a };
@@ -38,7 +38,7 @@ impl<'a, T: Element> Distribution<'a, T> {
         Distribution::Logits { row, temperature, largest, ln_mass }
     }
 
-    fn of_teacher(teacher: Teacher<'a, T>, row: usize, temperature: T) -> Option<Self> {
+    fn of_teacher(teacher: Teacher<'a, T>, row: usize, temperature: T::Real) -> Option<Self> {
         Some(match teacher {
             Teacher::Logits(rows) => Self::of_logits(rows.row(row)?, temperature),
             Teacher::LogProbs(rows) => Distribution::LogProbs(rows.row(row)?),
@@ -68,7 +68,7 @@ impl<'a, T: Element> Distribution<'a, T> {
             Distribution::Class(index) if index == class => (1.0, 0.0),
             Distribution::Class(_) => (0.0, f64::NEG_INFINITY),
         };
-        let underflows = size_of::<T>() == size_of::<f32>() && p as f32 == 0.0;
+        let underflows = T::Real::from_f64(p) == T::Real::ZERO;
         Share { p: if underflows { 0.0 } else { p }, ln_p }
     }
 }
@@ -97,7 +97,7 @@ impl<T: Element> RowPair<'_, T> {
         total::<T>((0..self.classes).map(of))
     }
 
-    fn loss(&self, divergence: Divergence<T>) -> f64 {
+    fn loss(&self, divergence: Divergence<T::Real>) -> f64 {
         if self.student.is_undefined() || self.teacher.is_undefined() {
             return f64::NAN;
         }
@@ -120,7 +120,13 @@ impl<T: Element> RowPair<'_, T> {
 
     /// The derivative of the loss by one of the student's logits times the temperature, or by one
     /// of the teacher's numbers.
-    fn slope(&self, divergence: Divergence<T>, class: usize, by_teacher: bool, center: f64) -> f64 {
+    fn slope(
+        &self,
+        divergence: Divergence<T::Real>,
+        class: usize,
+        by_teacher: bool,
+        center: f64,
+    ) -> f64 {
         let (q, p) = (self.student.share(class), self.teacher.share(class));
         let (own, side, other) =
             if by_teacher { (p, &self.teacher, q) } else { (q, &self.student, p) };
@@ -155,7 +161,7 @@ impl<T: Element> RowPair<'_, T> {
     }
 
     /// What [`slope`](Self::slope) has to know of the whole row.
-    fn center(&self, divergence: Divergence<T>, by_teacher: bool) -> f64 {
+    fn center(&self, divergence: Divergence<T::Real>, by_teacher: bool) -> f64 {
         let softmax = !by_teacher || self.teacher.is_softmax();
         match (divergence, by_teacher) {
             (Divergence::Forward, false) => self.total(|_, p| p.p),
@@ -269,8 +275,8 @@ fn mixture(own: Share, other: Share, [share, rest]: [f64; 2]) -> Other {
 pub fn distill<T: Element>(
     student: Rows<'_, T>,
     teacher: Teacher<'_, T>,
-    temperature: T,
-    divergence: Divergence<T>,
+    temperature: T::Real,
+    divergence: Divergence<T::Real>,
     out: &mut [f64],
 ) {
     for (out, rows) in out.iter_mut().zip(row_pairs(student, teacher, temperature)) {
@@ -304,9 +310,9 @@ pub fn distill<T: Element>(
 pub fn distill_grad_student<T: Element>(
     student: Rows<'_, T>,
     teacher: Teacher<'_, T>,
-    temperature: T,
-    divergence: Divergence<T>,
-    upstream: Upstream<'_, T>,
+    temperature: T::Real,
+    divergence: Divergence<T::Real>,
+    upstream: Upstream<'_, T::Real>,
     out: &mut [f64],
 ) {
     distill_gradient((student, teacher, temperature), divergence, upstream, false, out);
@@ -337,9 +343,9 @@ pub fn distill_grad_student<T: Element>(
 pub fn distill_grad_teacher<T: Element>(
     student: Rows<'_, T>,
     teacher: Teacher<'_, T>,
-    temperature: T,
-    divergence: Divergence<T>,
-    upstream: Upstream<'_, T>,
+    temperature: T::Real,
+    divergence: Divergence<T::Real>,
+    upstream: Upstream<'_, T::Real>,
     out: &mut [f64],
 ) {
     if !matches!(teacher, Teacher::Classes(_)) {
@@ -348,9 +354,9 @@ pub fn distill_grad_teacher<T: Element>(
 }
 
 fn distill_gradient<T: Element>(
-    (student, teacher, temperature): (Rows<'_, T>, Teacher<'_, T>, T),
-    divergence: Divergence<T>,
-    upstream: Upstream<'_, T>,
+    (student, teacher, temperature): (Rows<'_, T>, Teacher<'_, T>, T::Real),
+    divergence: Divergence<T::Real>,
+    upstream: Upstream<'_, T::Real>,
     by_teacher: bool,
     out: &mut [f64],
 ) {
@@ -396,7 +402,7 @@ fn distill_gradient<T: Element>(
 fn row_pairs<'a, T: Element>(
     student: Rows<'a, T>,
     teacher: Teacher<'a, T>,
-    temperature: T,
+    temperature: T::Real,
 ) -> impl Iterator<Item = Option<RowPair<'a, T>>> {
     let classes = student.classes();
     (0..student.rows()).map_while(move |row| {

@@ -1,8 +1,8 @@
 //! Rows with padding, gradients that add up, rows that are ignored.
 
 use kldiv::{
-    DistillLoss, Error, IGNORED, Isa, Rows, Teacher, Upstream, log_softmax_on, reference,
-    softmax_on,
+    DistillLoss, Error, IGNORED, Isa, Reduction, Rows, Teacher, Upstream, log_softmax_on,
+    reference, softmax_on,
 };
 
 use crate::problem::{FORMS, Form, KINDS, Kind, Problem};
@@ -53,8 +53,8 @@ fn answers<R: Number>(
 ) -> Vec<Answer> {
     let mut losses = vec![R::of(f64::NAN); ROWS];
     loss.row_losses(&mut losses).expect("a loss for each row");
-    let mut answers =
-        vec![Answer::new("losses", &losses), Answer::new("mean", &[loss.weighted_mean()])];
+    let means = [loss.weighted_mean(), loss.reduce(Reduction::Mean)];
+    let mut answers = vec![Answer::new("losses", &losses), Answer::new("means", &means)];
     let factors = raw(8, ROWS, 2.0);
     for upstream in upstreams(&factors) {
         let mut grad = vec![R::of(f64::NAN); lens[0]];

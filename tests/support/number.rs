@@ -12,7 +12,7 @@
 use kldiv::{Element, accuracy};
 
 /// A type of the elements in memory. (Names keep clear of those of the library's own traits.)
-pub(crate) trait Number: Element {
+pub(crate) trait Number: Element<Real = Self> {
     /// What is computed with, [`Element::Real`]: the type of totals, of factors and of what lies between.
     type Computed: Number<Computed = Self::Computed>;
     /// As in Rust, which is also how the golden files spell it.

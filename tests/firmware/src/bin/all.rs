@@ -14,7 +14,7 @@ use semihosting::process;
 
 const N: usize = 4;
 
-fn all<T: Element>(numbers: [T; N]) -> Result<(), Error> {
+fn all<T: Element<Real = T>>(numbers: [T; N]) -> Result<(), Error> {
     let (a, b) = (black_box(&numbers[..]), black_box(&numbers[..]));
     let mut out = numbers;
     let out = black_box(&mut out[..]);

@@ -1,0 +1,189 @@
+// kldiv.mjs in node, on both modules of a folder that build.sh has filled:
+//   KLDIV_WEB=target/web node --test examples/web/tests/module.test.mjs
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+
+const folder = pathToFileURL(`${resolve(process.env.KLDIV_WEB ?? 'target/web')}/`);
+const { IGNORED, Kldiv, KldivError, load, simd128IsAvailable } = await import(new URL('kldiv.mjs', folder));
+const { readNpy } = await import(new URL('npy.mjs', folder));
+
+const npy = (name) => readNpy(readFileSync(new URL(name, folder)));
+const digits = {
+  student: npy('digits_student_logits.npy').values,
+  teacher: npy('digits_teacher_logits.npy').values,
+  labels: npy('digits_labels.npy').values,
+};
+// From examples/data/README.md.
+const KNOWN = { sum: 419.6166480383254, batchMean: 0.233509542592279, at4: 0.5819980894682877, labels: 0.270946559229898 };
+
+const near = (found, wanted, relative = 1e-6) =>
+  assert(Math.abs(found - wanted) <= relative * Math.abs(wanted), `${found} instead of ${wanted}`);
+const total = (array) => array.reduce((sum, x) => sum + x, 0);
+const refused = (call, status, words) =>
+  assert.throws(call, (error) => error instanceof KldivError && error.status === status && words.test(error.message));
+
+test('node has simd128 and load takes the module with it', async () => {
+  assert(simd128IsAvailable());
+  assert.deepEqual((await load()).isas, ['scalar', 'simd128']);
+  assert.deepEqual((await load({ simd128: false })).isas, ['scalar']);
+  assert.deepEqual((await load({ folder })).types.slice(0, 2), ['f32', 'f64']);
+});
+
+for (const simd128 of [false, true]) {
+  const kldiv = await load({ simd128 });
+  const named = (name) => `${simd128 ? 'simd128' : 'plain'}: ${name}`;
+  const q = [1 / 3, 1 / 3, 1 / 3, 0, 0.5, 0.5];
+  const p = [0.36, 0.48, 0.16, 0, 0.75, 0.25];
+  const divergence = 0.21611163725950758; // Σ p·ln(p/q) in double precision
+  const probs = { input: 'probs' };
+
+  for (const [Array, relative] of [[Float32Array, 1e-6], [Float64Array, 1e-14]]) {
+    const [input, target] = [Array.from(q), Array.from(p)];
+    const entropy = -total(p.map((p) => (p > 0 ? p * Math.log(p) : 0)));
+
+    test(named(`numbers of a ${Array.name}`), () => {
+      near(kldiv.reduce(input, target, { ...probs, reduction: 'sum' }), divergence, relative);
+      near(kldiv.reduce(input, target, probs), divergence / 6, relative);
+      near(kldiv.reduce(input, target, { ...probs, reduction: 'batchMean', batch: 2 }), divergence / 2, relative);
+      near(kldiv.entropy(target), entropy, relative);
+      near(kldiv.crossEntropy(input, target, probs), divergence + entropy, relative);
+      const logs = [input.map(Math.log), target.map(Math.log)];
+      near(kldiv.reduce(...logs, { target: 'logProbs', reduction: 'sum' }), divergence, 10 * relative);
+    });
+
+    test(named(`arrays of a ${Array.name}`), () => {
+      const terms = kldiv.pointwise(input, target, probs);
+      assert(terms instanceof Array && terms.length === 6 && terms[3] === 0);
+      near(total(terms), divergence, relative);
+      near(total(kldiv.rowSums(input, target, 2, probs)), divergence, relative);
+      near(kldiv.gradInput(input, target, { ...probs, upstream: 2 })[4], -3, relative);
+      near(kldiv.gradInput(input, target, { ...probs, upstream: Array.of(1, 2) })[4], -3, relative);
+      near(kldiv.gradTarget(input, target, probs)[4], Math.log(1.5) + 1, relative);
+      const logits = Array.of(0, 0, -Infinity, 1e6, -1e6, 0);
+      assert.deepEqual([...kldiv.softmax(logits, 3)], [0.5, 0.5, 0, 1, 0, 0]);
+      near(kldiv.logSoftmax(logits, 3)[0], Math.log(0.5), relative);
+    });
+
+    test(named(`rows of logits of a ${Array.name}`), () => {
+      const [student, teacher] = [Array.from(digits.student), Array.from(digits.teacher)];
+      const losses = kldiv.distill(student, teacher, { classes: 10 });
+      assert(losses instanceof Array && losses.length === 1797);
+      near(total(losses), KNOWN.sum, 10 * relative);
+      near(total(kldiv.distill(student, teacher, { classes: 10, temperature: 4 })) / 1797, KNOWN.at4, 10 * relative);
+      near(total(kldiv.distill(student, digits.labels, { classes: 10 })) / 1797, KNOWN.labels, 10 * relative);
+      const some = digits.labels.slice().fill(IGNORED, 1);
+      near(total(kldiv.distill(student, some, { classes: 10 })), kldiv.distill(student, digits.labels, { classes: 10 })[0]);
+      const weights = new Array(1797).fill(1, 0, 2);
+      const both = kldiv.distillGrad(student, teacher, { classes: 10, weights, upstream: 3, divergence: 'reverse' });
+      assert(both.losses[1] > 0 && both.losses[2] === 0);
+      assert.equal(both.grad.length, 17970);
+      assert(Math.abs(total(both.grad.subarray(0, 10))) < 1e-5 && both.grad[0] !== 0 && both.grad[20] === 0);
+      const js = kldiv.distill(student, teacher, { classes: 10, divergence: 'jensenShannon' });
+      assert(js.every((loss) => loss >= 0 && loss <= Math.LN2));
+    });
+  }
+
+  test(named('an array may be input and output'), () => {
+    const logits = Float32Array.of(0, 0);
+    assert.equal(kldiv.softmax(logits, 2, { out: logits }), logits);
+    assert.deepEqual([...logits], [0.5, 0.5]);
+  });
+
+  test(named('rooms are read and written where they are'), () => {
+    const [x, t, out] = [1, 2, 3].map(() => kldiv.room(Float32Array, 1000));
+    x.array.fill(Math.log(0.25));
+    t.array.fill(0.5);
+    const before = kldiv.bytes;
+    near(kldiv.reduce(x.array, t.array), 0.5 * Math.LN2);
+    const terms = kldiv.pointwise(x.array, t.array, { out: out.array });
+    assert.equal(terms.buffer, out.array.buffer);
+    near(out.array[999], 0.5 * Math.LN2);
+    refused(() => kldiv.pointwise(x.array, t.array, { out: t.array }), 4, /overlaps/);
+    assert.equal(kldiv.bytes, before);
+    for (const room of [x, t, out]) room.free();
+    assert.throws(() => x.array, /given back/);
+  });
+
+  test(named('a view that the growing memory has ended is refused'), () => {
+    const room = kldiv.room(Float32Array, 10);
+    const old = room.array.fill(1);
+    const large = new Float32Array(kldiv.bytes / 4 + 1);
+    kldiv.entropy(large);
+    assert.equal(old.length, 0);
+    assert.throws(() => kldiv.entropy(old), /grown/);
+    assert.equal(room.array[9], 1);
+    room.free();
+    const bytes = kldiv.bytes;
+    kldiv.entropy(large);
+    assert.equal(kldiv.bytes, bytes, 'what calls need for themselves is used again');
+  });
+
+  test(named('refusals say why, with numbers, and leave outputs alone'), () => {
+    const [two, three] = [Float32Array.of(0.5, 0.5), Float32Array.of(0.2, 0.3, 0.5)];
+    refused(() => kldiv.reduce(two, three), 7, /kldiv_reduce_f32: .*2 elements, the other 3/);
+    refused(() => kldiv.rowSums(two, two, 2, { out: new Float32Array(3) }), 7, /3 elements, 2/);
+    refused(() => kldiv.softmax(three, 2), 9, /rows of that many classes/);
+    refused(() => kldiv.distill(three, three, { classes: 2 }), 9, /3 elements, 2 classes/);
+    refused(() => kldiv.distill(three, Uint32Array.of(7), { classes: 3 }), 14, /label/);
+    refused(() => kldiv.distill(three, Uint32Array.of(0, 1), { classes: 3 }), 7, /2 labels for 1 row/);
+    refused(() => kldiv.distill(three, three, { classes: 3, temperature: 0 }), 5, /option/);
+    refused(() => kldiv.validate(two, two, 1), 12, /above zero/);
+    kldiv.validate(two, two, 1, 1e-3, probs);
+    const out = Float32Array.of(7, 7);
+    refused(() => kldiv.gradInput(two, two, { upstream: new Float32Array(3), out }), 8, /rows/);
+    assert.deepEqual([...out], [7, 7]);
+    assert.throws(() => kldiv.reduce([1], [1]), TypeError);
+    assert.throws(() => kldiv.reduce(two, new Float64Array(2)), /Float32Array beside a Float64Array/);
+    assert.throws(() => kldiv.reduce(two, two, { reduction: 'average' }), /mean, sum, batchMean/);
+    assert.throws(() => kldiv.reduce(new Uint16Array(2), new Uint16Array(2)), /f16 or bf16/);
+    if (!simd128) refused(() => kldiv.reduce(two, two, { isa: 'simd128' }), 6, /not available/);
+  });
+
+  test(named('nothing is left behind by ten thousand calls'), () => {
+    const two = Float32Array.of(0.5, 0.5);
+    const bytes = kldiv.bytes;
+    for (let i = 0; i < 10000; i++) kldiv.pointwise(two, two, probs);
+    assert.equal(kldiv.bytes, bytes);
+  });
+}
+
+test('both modules have the same bits', async () => {
+  const [plain, simd128] = [await load({ simd128: false }), await load({ simd128: true })];
+  const options = { classes: 10, temperature: 3 };
+  const bits = (kldiv) => {
+    const { losses, grad } = kldiv.distillGrad(digits.student, digits.teacher, options);
+    return [losses, grad].flatMap((array) => [...new Uint32Array(array.buffer)]);
+  };
+  assert.deepEqual(bits(plain), bits(simd128));
+});
+
+test('a module may be given as bytes', () => {
+  const kldiv = new Kldiv(readFileSync(new URL('kldiv.wasm', folder)));
+  near(kldiv.reduce(Float32Array.of(Math.log(0.25), Math.log(0.75)), Float32Array.of(0.5, 0.5)), 0.0719205);
+});
+
+test('npy files: types, byte orders, and what is refused', () => {
+  const file = (descr, shape, bytes, fortran = 'False') => {
+    const header = `{'descr': '${descr}', 'fortran_order': ${fortran}, 'shape': (${shape}), }`;
+    const text = header.padEnd(117) + '\n';
+    const head = [0x93, ...new TextEncoder().encode('NUMPY'), 1, 0, text.length & 255, text.length >> 8];
+    return Uint8Array.from([...head, ...new TextEncoder().encode(text), ...bytes]);
+  };
+  const big = new Uint8Array(16);
+  new DataView(big.buffer).setFloat64(8, 1.5);
+  const read = readNpy(file('>f8', '1, 2', big));
+  assert.deepEqual([read.shape, [...read.values], read.values instanceof Float64Array], [[1, 2], [0, 1.5], true]);
+  assert.deepEqual([...readNpy(file('<i8', '2,', [3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0])).values], [3, 4]);
+  const half = readNpy(file('<f2', '2,', [0, 0x3c, 0, 0xc0]));
+  assert.deepEqual([...half.values], [1, -2]);
+  for (const [bytes, words] of [
+    [Uint8Array.of(1, 2, 3), /not a \.npy file/],
+    [file('<f4', '3,', new Uint8Array(8)), /8 bytes.*12/],
+    [file('<c8', '1,', new Uint8Array(8)), /<c8/],
+    [file('<f4', '1, 2', new Uint8Array(8), 'True'), /Fortran/],
+  ])
+    assert.throws(() => readNpy(bytes), words);
+});

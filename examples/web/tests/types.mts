@@ -1,0 +1,26 @@
+// What kldiv.d.ts allows and what it forbids; compiled, never run.
+import { IGNORED, Kldiv, KldivError, load, simd128IsAvailable } from '../kldiv.mjs';
+
+const kldiv: Kldiv = await load({ simd128: simd128IsAvailable() });
+const [x, t] = [new Float32Array(6), new Float32Array(6)];
+const double = new Float64Array(6);
+
+const loss: number = kldiv.reduce(x, t, { input: 'probs', reduction: 'batchMean', batch: 2 });
+const terms: Float32Array = kldiv.pointwise(x, t, { out: t });
+const sums: Float64Array = kldiv.rowSums(double, double, 2);
+const losses: Float32Array = kldiv.distill(x, Uint32Array.of(1, IGNORED), { classes: 3, weights: t });
+const { grad } = kldiv.distillGrad(x, t, { classes: 3, temperature: 2, upstream: [loss][0], grad: terms });
+const room = kldiv.room(Float32Array, 10);
+kldiv.entropy(room.array);
+room.free();
+new Kldiv(new Uint8Array());
+export const all = [sums, losses, grad, new KldivError('').status, kldiv.types, kldiv.isas];
+
+// @ts-expect-error two kinds of numbers
+kldiv.reduce(x, double);
+// @ts-expect-error no such reduction
+kldiv.reduce(x, t, { reduction: 'average' });
+// @ts-expect-error how many classes
+kldiv.distill(x, t, {});
+// @ts-expect-error not a typed array
+kldiv.softmax([1, 2], 2);
