@@ -1,5 +1,7 @@
 //! Losses of rows of logits: check, dispatch, done.
 
+mod validate;
+
 use core::marker::PhantomData;
 
 use crate::backend::Backend;
@@ -35,7 +37,7 @@ use crate::upstream::Upstream;
 /// nearly agree that would be no digit at all; so a loss that comes out below 2¹⁶ `u` of its parts, and
 /// any loss that is computed together with its gradient, is the sum of `p·φ(ln q − ln p)` with
 /// `φ(d) = e^d − 1 − d`. From logits that is right to 1e-3 relative for all losses above 2¹³ `u²`
-/// (3e-11 for `f32`). From logits or classes a loss is never negative, and it is 0 for rows with equal
+/// (3e-11 for `f32`), whichever the divergence and whatever the share of a mixture. From logits or classes a loss is never negative, and it is 0 for rows with equal
 /// bits. A teacher of log-probabilities counts as normalised if they sum to one within `16 u`.
 ///
 /// The bits are the same on every instruction set. A row's sums go through virtual lanes as those of
@@ -46,9 +48,13 @@ use crate::upstream::Upstream;
 /// |---|---|
 /// | logit −∞ | a class of probability 0 on that side |
 /// | on both sides | takes no part: gradient 0 |
-/// | on the side that does not weigh alone, `p > 0` against it | loss +∞ |
+/// | on the side that does not weigh alone, `p > 0` against it | loss +∞; gradient by logits of the side that does not weigh as ever, by those of the other one NaN for the class, −∞·`g` for what else has a probability, 0 for what has none: by a teacher of [0, −∞, −∞], beside a student of [−∞, 0, 0], it is NaN, 0, 0 |
 /// | logits of student or teacher all −∞, or with a +∞ or a NaN | NaN throughout, in that row only |
+/// | finite logits whose difference is out of range, but not once the temperature has divided it | as any others |
 /// | weight ±0 | 0: the row is not read |
+/// | weight negative | a factor like any other: loss and gradient change their sign; in `weighted_mean` it counts in both sums, and weights that sum to 0 are divided by |
+/// | weight NaN | NaN: the row's loss and gradient, and every total |
+/// | weight ±∞ | loss and gradient times it, NaN where they are 0; `weighted_mean` NaN |
 /// | teacher's probabilities or log-probabilities | as the formulas have it in IEEE arithmetic; zero takes no part where it weighs |
 ///
 /// # Examples
@@ -361,6 +367,8 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
     /// # Accuracy
     /// Within `8 u` of the size of the formula's parts, the probabilities' own errors
     /// `u·p·(|ln p| + ln classes + 7)` among them, where no probability is subnormal.
+    /// Jensen–Shannon's from logits keeps its digits however close both sides are and however small a share:
+    /// `8 u·(g/τ)·(|s| + q·Σ|s|)·(|ln q| + ln classes + 8)`.
     /// # Special values
     /// As [above](DistillLoss#special-values).
     /// # Examples

@@ -1,8 +1,11 @@
 //! One error type; a variant for each cause, each with the numbers that disagree.
 
+mod number;
+
 use core::fmt;
 
 use crate::isa::Isa;
+use number::Short;
 
 /// Which of the two distributions a number belongs to.
 ///
@@ -18,6 +21,10 @@ pub enum Side {
     Input,
     /// The reference distribution.
     Target,
+    /// The input of [`DistillLoss`](crate::DistillLoss).
+    Student,
+    /// Its target.
+    Teacher,
 }
 
 impl fmt::Display for Side {
@@ -25,6 +32,8 @@ impl fmt::Display for Side {
         f.write_str(match self {
             Side::Input => "input",
             Side::Target => "target",
+            Side::Student => "student",
+            Side::Teacher => "teacher",
         })
     }
 }
@@ -32,7 +41,8 @@ impl fmt::Display for Side {
 /// Why a call was refused: one variant for each cause, with the numbers that disagree.
 ///
 /// No output has been touched when one is returned. Numbers found in data are widened to `f64`,
-/// which is exact. There may be more variants in later versions.
+/// which is exact; in words they stand with the digits that tell them from others of their type, and with an
+/// exponent where that is shorter. There may be more variants in later versions.
 ///
 /// # Units
 /// Lengths count elements, not bytes, unless they say so; indices and rows count from 0.
@@ -143,7 +153,8 @@ pub enum Error {
         /// What was found.
         value: f64,
     },
-    /// [`validate`](crate::KlDiv::validate) found a row whose probabilities do not sum to one.
+    /// [`KlDiv::validate`](crate::KlDiv::validate) or [`DistillLoss::validate`](crate::DistillLoss::validate)
+    /// found a row whose probabilities do not sum to one.
     RowSum {
         /// Where it was found.
         side: Side,
@@ -151,6 +162,46 @@ pub enum Error {
         row: usize,
         /// Its sum.
         sum: f64,
+    },
+    /// [`DistillLoss::validate`](crate::DistillLoss::validate) found a logit that is NaN or +∞: its row has
+    /// no softmax.
+    Logit {
+        /// Whose it is.
+        side: Side,
+        /// Its row.
+        row: usize,
+        /// Its index in the row.
+        index: usize,
+        /// What was found.
+        value: f64,
+    },
+    /// [`DistillLoss::validate`](crate::DistillLoss::validate) found a row of logits that are all −∞: it has
+    /// no softmax.
+    NoLogit {
+        /// Whose it is.
+        side: Side,
+        /// The row.
+        row: usize,
+    },
+    /// [`DistillLoss::validate`](crate::DistillLoss::validate) found one of the teacher's probabilities that
+    /// is negative or NaN.
+    TeacherProbability {
+        /// Its row.
+        row: usize,
+        /// Its index in the row.
+        index: usize,
+        /// What was found.
+        value: f64,
+    },
+    /// [`DistillLoss::validate`](crate::DistillLoss::validate) found one of the teacher's log-probabilities
+    /// that is above the tolerance, most often a probability or a logit, or NaN.
+    TeacherLogProbability {
+        /// Its row.
+        row: usize,
+        /// Its index in the row.
+        index: usize,
+        /// What was found.
+        value: f64,
     },
     /// Student and teacher differ in the number of their rows:
     /// [`DistillLoss::new`](crate::DistillLoss::new).
@@ -275,9 +326,11 @@ impl fmt::Display for Error {
             }
             Error::Nan { side, index } => write!(f, "{side}[{index}] is NaN"),
             Error::NegativeProbability { side, index, value } => {
+                let value = Short(value);
                 write!(f, "{side}[{index}] = {value} is below zero, not a probability")
             }
             Error::PositiveLogProbability { side, index, value } => {
+                let value = Short(value);
                 write!(
                     f,
                     "{side}[{index}] = {value} is above zero, not a log-probability; \
@@ -285,7 +338,27 @@ impl fmt::Display for Error {
                 )
             }
             Error::RowSum { side, row, sum } => {
+                let sum = Short(sum);
                 write!(f, "probabilities of {side} row {row} sum to {sum}, not to 1")
+            }
+            Error::Logit { side, row, index, value } => {
+                let value = Short(value);
+                write!(f, "logit {index} of {side} row {row} is {value}: the row has no softmax")
+            }
+            Error::NoLogit { side, row } => {
+                write!(f, "logits of {side} row {row} are all -inf: the row has no softmax")
+            }
+            Error::TeacherProbability { row, index, value } => {
+                let value = Short(value);
+                write!(f, "teacher row {row} has {value} at {index}, not a probability")
+            }
+            Error::TeacherLogProbability { row, index, value } => {
+                let value = Short(value);
+                write!(
+                    f,
+                    "teacher row {row} has {value} at {index}, not a log-probability; \
+                     were probabilities or logits passed?"
+                )
             }
             Error::TeacherRows { student, teacher } => {
                 write!(f, "student has {student} rows but teacher has {teacher}")
@@ -313,9 +386,11 @@ impl fmt::Display for Error {
                 write!(f, "teacher is {rows} class indices, which have no gradient")
             }
             Error::Temperature { value } => {
+                let value = Short(value);
                 write!(f, "temperature {value} is not a positive, normal, finite number")
             }
             Error::Beta { value } => {
+                let value = Short(value);
                 write!(f, "share beta = {value} is not above 0 and below 1")
             }
             Error::ExactSumLength { expected, found } => {

@@ -16,7 +16,7 @@ use core::ffi::c_char;
 use crate::rows::Rows;
 use crate::softmax::{log_softmax, softmax};
 use crate::upstream::Upstream;
-use distill::{Inputs, KldivDistillOptions};
+use distill::{Inputs, KldivDistillOptions, KldivOffender, Refused};
 use memory::{give, output, read, slice, span};
 use options::{KldivOptions, upstream};
 use status::{KldivStatus, status};
@@ -31,7 +31,7 @@ pub extern "C" fn kldiv_message(status: i32) -> *const c_char {
 macro_rules! functions {
     ($elem:ty: $reduce:ident $entropy:ident $cross_entropy:ident $pointwise:ident $row_sums:ident
      $grad_input:ident $grad_target:ident $validate:ident $log_softmax:ident $softmax:ident
-     $distill_losses:ident $distill_grad:ident) => {
+     $distill_losses:ident $distill_grad:ident $distill_validate:ident) => {
         /// The divergence of the target from the input, reduced to one number, in nats.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $reduce(
@@ -249,8 +249,8 @@ macro_rules! functions {
             status(softmax())
         }
 
-        /// The divergence of each row between the softmax of a student's logits and a teacher:
-        /// `rows · classes` numbers, or `rows` labels where `teacher` is NULL. `weights` is NULL
+        /// The divergence of each row between the softmax of a student's logits and a teacher,
+        /// `rows · classes` numbers, or `rows` labels: one of the two is NULL. `weights` is NULL
         /// or one number for each row; a row of weight 0 is not read.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $distill_losses(
@@ -316,17 +316,53 @@ macro_rules! functions {
             };
             status(distill())
         }
+
+        /// Checks that each row that counts is what it is said to be: logits without NaN and
+        /// infinity, not all -infinity; a teacher's probabilities at least 0, its
+        /// log-probabilities at most `tolerance`, each of its rows with the sum 1 within
+        /// `tolerance`; labels below `classes`. What is found first goes to `offender`, unless
+        /// that is NULL.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $distill_validate(
+            options: *const KldivDistillOptions,
+            student: *const $elem,
+            teacher: *const $elem,
+            labels: *const u32,
+            rows: usize,
+            classes: usize,
+            weights: *const $elem,
+            tolerance: $elem,
+            offender: *mut KldivOffender,
+        ) -> KldivStatus {
+            let validate = || {
+                // SAFETY: the promise at the top of this file.
+                let (options, inputs) = unsafe {
+                    (read(options)?, Inputs::new(student, teacher, labels, rows, classes, weights)?)
+                };
+                let checked = options.loss(&inputs).and_then(|loss| Ok(loss.validate(tolerance)?));
+                let Err(refused) = checked else { return Ok(()) };
+                if let Refused::Error(error) = refused
+                    && let Some(found) = KldivOffender::of(error)
+                    && !offender.is_null()
+                {
+                    // SAFETY: likewise.
+                    unsafe { give(offender, found) }?;
+                }
+                Err(refused.into())
+            };
+            status(validate())
+        }
     };
 }
 
 functions!(f32: kldiv_reduce_f32 kldiv_entropy_f32 kldiv_cross_entropy_f32 kldiv_pointwise_f32
     kldiv_row_sums_f32 kldiv_grad_input_f32 kldiv_grad_target_f32 kldiv_validate_f32
     kldiv_log_softmax_f32 kldiv_softmax_f32
-    kldiv_distill_losses_f32 kldiv_distill_grad_f32);
+    kldiv_distill_losses_f32 kldiv_distill_grad_f32 kldiv_distill_validate_f32);
 functions!(f64: kldiv_reduce_f64 kldiv_entropy_f64 kldiv_cross_entropy_f64 kldiv_pointwise_f64
     kldiv_row_sums_f64 kldiv_grad_input_f64 kldiv_grad_target_f64 kldiv_validate_f64
     kldiv_log_softmax_f64 kldiv_softmax_f64
-    kldiv_distill_losses_f64 kldiv_distill_grad_f64);
+    kldiv_distill_losses_f64 kldiv_distill_grad_f64 kldiv_distill_validate_f64);
 
 /// Never reached: no function panics. A library for C without an operating system must have one,
 /// and must not where the program has its own.

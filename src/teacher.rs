@@ -75,7 +75,8 @@ pub enum Teacher<'a, T> {
 /// ```
 /// # Source
 /// J. Lin, *Divergence Measures Based on the Shannon Entropy*, IEEE Transactions on Information Theory 37
-/// (1991), for the third.
+/// (1991), for the third; D. Endres and J. Schindelin, *A New Metric for Probability Distributions*, likewise 49
+/// (2003), for its square root.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Divergence<T> {
     /// `Σ p·(ln p − ln q)`: the student is to cover all that the teacher does.
@@ -84,8 +85,11 @@ pub enum Divergence<T> {
     /// `Σ q·(ln q − ln p)`: the student is to keep to what the teacher does.
     Reverse,
     /// `beta·Σ p·(ln p − ln m) + (1 − beta)·Σ q·(ln q − ln m)` with `m = beta·p + (1 − beta)·q`.
+    ///
+    /// With `beta` one half the square root of a row's loss is a distance (symmetric, and with the triangle
+    /// inequality), which some libraries give under this name; divided by `ln 2` the loss is in bits, at most 1.
     JensenShannon {
-        /// The teacher's share of the mixture, between 0 and 1.
+        /// The teacher's share of the mixture, above 0 and below 1; neither end belongs to it.
         beta: T,
     },
 }

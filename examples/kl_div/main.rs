@@ -4,10 +4,19 @@
 //! With two `.npy` files: the loss between them. `--help` shows the options.
 
 mod args;
+mod compare;
 mod digits;
-mod files;
+mod doubt;
+mod help;
+mod labels;
+mod long;
+mod loss;
 mod npy;
+mod number;
+mod pairs;
 mod rows;
+mod source;
+mod threads;
 
 use core::fmt;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -16,7 +25,7 @@ use std::process::ExitCode;
 use args::Command;
 
 fn main() -> ExitCode {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(io::stdout());
     let done = run(&mut out).and_then(|()| Ok(out.flush()?));
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -29,11 +38,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(out: &mut impl Write) -> Result<(), Failure> {
+fn run(out: &mut (impl Write + Send)) -> Result<(), Failure> {
     match args::parse(lexopt::Parser::from_env())? {
-        Command::Help => Ok(out.write_all(args::HELP.as_bytes())?),
+        Command::Help => Ok(out.write_all(help::TEXT.as_bytes())?),
         Command::Digits => digits::report(out),
-        Command::Files(job) => files::loss(&job, out),
+        Command::Compare(job) => loss::print(&job, out),
     }
 }
 

@@ -7,6 +7,7 @@ use super::options::isa;
 use super::status::KldivStatus;
 use crate::distill::DistillLoss;
 use crate::element::Element;
+use crate::error::Error;
 use crate::rows::Rows;
 use crate::teacher::{Divergence, Teacher};
 
@@ -35,9 +36,11 @@ pub struct KldivDistillOptions {
     pub divergence: u32,
     /// A `KLDIV_ISA_…`; the results are the same with each.
     pub isa: u32,
-    /// Divides the logits of both; 0 stands for 1.
+    /// Divides the logits of both: positive, normal and finite after rounding to the type (for f32, 1e-40
+    /// is refused). 0 stands for 1.
     pub temperature: f64,
-    /// Above 0 and below 1, for `KLDIV_DIVERGENCE_JENSEN_SHANNON`.
+    /// For `KLDIV_DIVERGENCE_JENSEN_SHANNON`: above 0 and below 1 after rounding to the type (for f32,
+    /// 1 - 1e-9 is refused).
     pub beta: f64,
 }
 
@@ -46,7 +49,7 @@ impl KldivDistillOptions {
     pub fn loss<'a, T: Element>(
         &self,
         inputs: &Inputs<'a, T, T::Real>,
-    ) -> Result<DistillLoss<'a, T>, KldivStatus> {
+    ) -> Result<DistillLoss<'a, T>, Refused> {
         let &Inputs { student, teacher, labels, weights, classes } = inputs;
         let student = Rows::new(student, classes)?;
         let rows = || Rows::new(teacher, classes);
@@ -55,7 +58,7 @@ impl KldivDistillOptions {
             KLDIV_TEACHER_LOGITS => Teacher::Logits(rows()?),
             KLDIV_TEACHER_LOG_PROBS => Teacher::LogProbs(rows()?),
             KLDIV_TEACHER_PROBS => Teacher::Probs(rows()?),
-            _ => return Err(KldivStatus::Option),
+            _ => return Err(KldivStatus::OptionTeacher.into()),
         };
         let divergence = match self.divergence {
             KLDIV_DIVERGENCE_FORWARD => Divergence::Forward,
@@ -63,7 +66,7 @@ impl KldivDistillOptions {
             KLDIV_DIVERGENCE_JENSEN_SHANNON => {
                 Divergence::JensenShannon { beta: T::Real::from_f64(self.beta) }
             }
-            _ => return Err(KldivStatus::Option),
+            _ => return Err(KldivStatus::OptionDivergence.into()),
         };
         let mut loss = DistillLoss::new(student, teacher)?.divergence(divergence)?;
         if self.temperature != 0.0 {
@@ -79,6 +82,68 @@ impl KldivDistillOptions {
     }
 }
 
+/// What `kldiv_distill_validate_…` found.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct KldivOffender {
+    /// Its row.
+    pub row: usize,
+    /// Its index in the row; 0 where the row as a whole is meant.
+    pub index: usize,
+    /// The number that it is; of a row that does not sum to 1 the sum, of logits that are all -infinity
+    /// that.
+    pub value: f64,
+}
+
+impl KldivOffender {
+    /// What has a place, if the error is about that.
+    pub fn of(error: Error) -> Option<Self> {
+        if let Error::Logit { row, index, value, .. }
+        | Error::TeacherProbability { row, index, value }
+        | Error::TeacherLogProbability { row, index, value } = error
+        {
+            Some(KldivOffender { row, index, value })
+        } else if let Error::RowSum { row, sum: value, .. } = error {
+            Some(KldivOffender { row, index: 0, value })
+        } else if let Error::NoLogit { row, .. } = error {
+            Some(KldivOffender { row, index: 0, value: f64::NEG_INFINITY })
+        } else if let Error::ClassIndex { row, index, .. } = error {
+            Some(KldivOffender { row, index: 0, value: index.into() })
+        } else {
+            None
+        }
+    }
+}
+
+/// Why there is no loss.
+pub enum Refused {
+    /// C's own reasons.
+    Status(KldivStatus),
+    /// The library's.
+    Error(Error),
+}
+
+impl From<KldivStatus> for Refused {
+    fn from(status: KldivStatus) -> Self {
+        Refused::Status(status)
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Refused::Error(error)
+    }
+}
+
+impl From<Refused> for KldivStatus {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Status(status) => status,
+            Refused::Error(error) => error.into(),
+        }
+    }
+}
+
 /// What is read: a student's logits, a teacher or labels, and weights of rows or none.
 pub struct Inputs<'a, T, R> {
     student: &'a [T],
@@ -89,7 +154,7 @@ pub struct Inputs<'a, T, R> {
 }
 
 impl<T, R> Inputs<'_, T, R> {
-    /// Labels where `teacher` is NULL, no weights where `weights` is.
+    /// A teacher or labels, whichever is not NULL; no weights where `weights` is.
     ///
     /// # Safety
     /// `rows · classes` numbers at `student` and `teacher`, `rows` at the others where they are
@@ -102,6 +167,9 @@ impl<T, R> Inputs<'_, T, R> {
         classes: usize,
         weights: *const R,
     ) -> Result<Self, KldivStatus> {
+        if !teacher.is_null() && !labels.is_null() {
+            return Err(KldivStatus::TeacherAndLabels);
+        }
         let len = rows.checked_mul(classes).ok_or(KldivStatus::TooLong)?;
         let (teacher_len, labels_len) = if teacher.is_null() { (0, rows) } else { (len, 0) };
         let weights_len = if weights.is_null() { 0 } else { rows };

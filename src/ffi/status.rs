@@ -18,7 +18,7 @@ pub enum KldivStatus {
     TooLong = 3,
     /// An output overlaps an input.
     Overlap = 4,
-    /// A field of the options holds none of its values.
+    /// A name or a choice that means nothing.
     Option = 5,
     /// This machine or this build does not have the instruction set.
     IsaUnavailable = 6,
@@ -40,16 +40,38 @@ pub enum KldivStatus {
     ClassIndex = 14,
     /// Bytes that no exact sum is written as.
     ExactSumBytes = 15,
+    /// The options' `input` is no `KLDIV_INPUT_…`.
+    OptionInput = 16,
+    /// The options' `target` is no `KLDIV_TARGET_…`.
+    OptionTarget = 17,
+    /// The options' `isa` is no `KLDIV_ISA_…`.
+    OptionIsa = 18,
+    /// The options' `reduction` is no `KLDIV_REDUCTION_…`.
+    OptionReduction = 19,
+    /// The options' `teacher` is no `KLDIV_TEACHER_…`.
+    OptionTeacher = 20,
+    /// The options' `divergence` is no `KLDIV_DIVERGENCE_…`.
+    OptionDivergence = 21,
+    /// The options' `temperature`, after rounding to the type, is not a positive, normal, finite number.
+    OptionTemperature = 22,
+    /// The options' `beta`, after rounding to the type, is not above 0 and below 1.
+    OptionBeta = 23,
+    /// A teacher and labels; one of them has to be NULL.
+    TeacherAndLabels = 24,
+    /// A logit that is NaN or +∞.
+    Logit = 25,
+    /// A row of logits that are all −∞.
+    NoLogit = 26,
 }
 
 impl KldivStatus {
-    pub const ALL: [(KldivStatus, &CStr); 16] = [
+    pub const ALL: [(KldivStatus, &CStr); 27] = [
         (KldivStatus::Ok, c"done"),
         (KldivStatus::Null, c"a pointer is NULL and its length is not 0"),
         (KldivStatus::Misaligned, c"a pointer is not a multiple of its numbers' size"),
         (KldivStatus::TooLong, c"a length is more than memory can hold"),
         (KldivStatus::Overlap, c"an output overlaps an input"),
-        (KldivStatus::Option, c"a field of the options holds none of its values"),
+        (KldivStatus::Option, c"a name or a choice means nothing"),
         (KldivStatus::IsaUnavailable, c"the instruction set is not available here"),
         (KldivStatus::Length, c"an output does not have the length of what is written to it"),
         (KldivStatus::Rows, c"the numbers cannot be cut into that many equal rows"),
@@ -63,6 +85,20 @@ impl KldivStatus {
         (KldivStatus::RowSum, c"the probabilities of a row do not sum to 1"),
         (KldivStatus::ClassIndex, c"a label is not below the number of classes"),
         (KldivStatus::ExactSumBytes, c"no exact sum is written as these bytes"),
+        (KldivStatus::OptionInput, c"option input is none of KLDIV_INPUT_..."),
+        (KldivStatus::OptionTarget, c"option target is none of KLDIV_TARGET_..."),
+        (KldivStatus::OptionIsa, c"option isa is none of KLDIV_ISA_..."),
+        (KldivStatus::OptionReduction, c"option reduction is none of KLDIV_REDUCTION_..."),
+        (KldivStatus::OptionTeacher, c"option teacher is none of KLDIV_TEACHER_..."),
+        (KldivStatus::OptionDivergence, c"option divergence is none of KLDIV_DIVERGENCE_..."),
+        (
+            KldivStatus::OptionTemperature,
+            c"option temperature, rounded to the type, is not a positive, normal, finite number",
+        ),
+        (KldivStatus::OptionBeta, c"option beta, rounded to the type, is not above 0 and below 1"),
+        (KldivStatus::TeacherAndLabels, c"a teacher and labels are given; one has to be NULL"),
+        (KldivStatus::Logit, c"a logit is NaN or infinity; its row has no softmax"),
+        (KldivStatus::NoLogit, c"all logits of a row are -infinity; it has no softmax"),
     ];
 }
 
@@ -89,14 +125,24 @@ impl From<Error> for KldivStatus {
             Error::IsaUnavailable { .. } => KldivStatus::IsaUnavailable,
             Error::UnknownIsa { .. }
             | Error::UpstreamPerElement { .. }
-            | Error::ClassesGradient { .. }
-            | Error::Temperature { .. }
-            | Error::Beta { .. } => KldivStatus::Option,
+            | Error::ClassesGradient { .. } => KldivStatus::Option,
+            Error::Temperature { .. } => KldivStatus::OptionTemperature,
+            Error::Beta { .. } => KldivStatus::OptionBeta,
             Error::ClassIndex { .. } => KldivStatus::ClassIndex,
             Error::Nan { .. } => KldivStatus::Nan,
             Error::NegativeProbability { .. } => KldivStatus::NegativeProbability,
             Error::PositiveLogProbability { .. } => KldivStatus::PositiveLogProbability,
             Error::RowSum { .. } => KldivStatus::RowSum,
+            Error::Logit { .. } => KldivStatus::Logit,
+            Error::NoLogit { .. } => KldivStatus::NoLogit,
+            Error::TeacherProbability { value, .. }
+            | Error::TeacherLogProbability { value, .. }
+                if value.is_nan() =>
+            {
+                KldivStatus::Nan
+            }
+            Error::TeacherProbability { .. } => KldivStatus::NegativeProbability,
+            Error::TeacherLogProbability { .. } => KldivStatus::PositiveLogProbability,
             Error::ExactSumVersion { .. } | Error::ExactSumByte { .. } => {
                 KldivStatus::ExactSumBytes
             }

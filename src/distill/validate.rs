@@ -1,0 +1,115 @@
+//! The opt-in check of what a student and a teacher are said to be.
+
+use crate::backend::Backend;
+use crate::compiled::pairs::{Pairs, Single};
+use crate::distill::DistillLoss;
+use crate::element::Element;
+use crate::error::{Error, Side};
+use crate::forms::Target;
+use crate::teacher::{IGNORED, Teacher};
+
+impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
+    /// Checks that the numbers are what they are said to be: each row of logits has a softmax (no NaN, no +∞,
+    /// not all −∞), the teacher's probabilities are at least 0, its log-probabilities at most `tolerance`,
+    /// none of them NaN, and each of its rows sums to 1 within `tolerance`.
+    ///
+    /// Nothing else ever checks that. Rows that do not count, of weight 0 or [`IGNORED`](crate::IGNORED), are
+    /// not looked at, nor is padding. Class indices have been checked by [`new`](DistillLoss::new).
+    ///
+    /// # Errors
+    /// For the first row in which something is wrong, the student's logits first, the first of:
+    /// [`Error::Logit`], [`Error::NoLogit`], [`Error::TeacherProbability`],
+    /// [`Error::TeacherLogProbability`], [`Error::RowSum`].
+    /// # Special values
+    /// −∞ is a logit and a log-probability, of a class without probability. A tolerance of NaN tolerates no
+    /// sum.
+    /// # Examples
+    /// ```
+    /// use kldiv::{DistillLoss, Error, Rows, Side, Teacher};
+    ///
+    /// let student = [1.0, f64::NEG_INFINITY, 0.0, 0.0, f64::NAN, 2.0];
+    /// let loss = DistillLoss::new(Rows::new(&student, 2)?, Teacher::Classes(&[0, 1, 1]))?;
+    /// let refused = loss.validate(1e-6).unwrap_err();
+    /// assert!(matches!(refused, Error::Logit { side: Side::Student, row: 2, index: 0, .. }));
+    /// assert_eq!(loss.row_weights(&[1.0, 1.0, 0.0])?.validate(1e-6), Ok(()));
+    ///
+    /// // Percentages.
+    /// let student = Rows::new(&[0.0, 0.0], 2)?;
+    /// let percentages = Teacher::Probs(Rows::new(&[25.0, 75.0], 2)?);
+    /// let refused = DistillLoss::new(student, percentages)?.validate(1e-6);
+    /// assert_eq!(refused, Err(Error::RowSum { side: Side::Teacher, row: 0, sum: 100.0 }));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn validate(&self, tolerance: S::Real) -> Result<(), Error> {
+        let student = self.problem.student;
+        for row in 0..student.rows() {
+            let weight = self.problem.weights.and_then(|weights| weights.get(row));
+            let is_ignored = match self.problem.teacher {
+                Teacher::Classes(classes) => classes.get(row) == Some(&IGNORED),
+                Teacher::Logits(_) | Teacher::LogProbs(_) | Teacher::Probs(_) => false,
+            };
+            if is_ignored || weight.is_some_and(|&weight| weight == S::Real::ZERO) {
+                continue;
+            }
+            logits(Side::Student, row, student.row(row).unwrap_or_default())?;
+            let backend = self.problem.backend;
+            match self.problem.teacher {
+                Teacher::Logits(rows) => {
+                    logits(Side::Teacher, row, rows.row(row).unwrap_or_default())?;
+                }
+                Teacher::Probs(rows) => {
+                    let probs = rows.row(row).unwrap_or_default();
+                    let is_wrong = |&p: &S::Real| p < S::Real::ZERO || is_nan(p);
+                    if let Some((index, value)) = first(probs, is_wrong) {
+                        return Err(Error::TeacherProbability { row, index, value });
+                    }
+                    sum(backend, row, Target::Probs(probs), tolerance)?;
+                }
+                Teacher::LogProbs(rows) => {
+                    let log_probs = rows.row(row).unwrap_or_default();
+                    let is_wrong = |&ln_p: &S::Real| ln_p > tolerance || is_nan(ln_p);
+                    if let Some((index, value)) = first(log_probs, is_wrong) {
+                        return Err(Error::TeacherLogProbability { row, index, value });
+                    }
+                    sum(backend, row, Target::LogProbs(log_probs), tolerance)?;
+                }
+                Teacher::Classes(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A row of logits has a softmax.
+fn logits<T: Element>(side: Side, row: usize, logits: &[T]) -> Result<(), Error> {
+    let is_wrong = |&logit: &T| logit.to_f64() == f64::INFINITY || is_nan(logit);
+    if let Some((index, value)) = first(logits, is_wrong) {
+        return Err(Error::Logit { side, row, index, value });
+    }
+    match logits.iter().all(|logit| logit.to_f64() == f64::NEG_INFINITY) {
+        true => Err(Error::NoLogit { side, row }),
+        false => Ok(()),
+    }
+}
+
+/// A row of probabilities sums to one.
+fn sum<R: Element<Real = R>>(
+    backend: Backend,
+    row: usize,
+    values: Target<'_, R>,
+    tolerance: R,
+) -> Result<(), Error> {
+    let sum = R::Kernels::mass(Single { backend, values }).to_f64();
+    let is_near_one = (sum - 1.0).abs() <= tolerance.to_f64();
+    if is_near_one { Ok(()) } else { Err(Error::RowSum { side: Side::Teacher, row, sum }) }
+}
+
+fn is_nan<T: Element>(x: T) -> bool {
+    x.to_f64().is_nan()
+}
+
+/// The first of its kind, and its index.
+fn first<T: Element>(row: &[T], is_wrong: impl Fn(&T) -> bool) -> Option<(usize, f64)> {
+    let mut all = row.iter().enumerate();
+    all.find(|(_, x)| is_wrong(x)).map(|(index, x)| (index, x.to_f64()))
+}
