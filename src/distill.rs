@@ -37,7 +37,7 @@ use crate::upstream::Upstream;
 /// nearly agree that would be no digit at all; so a loss that comes out below 2¹⁶ `u` of its parts, and
 /// any loss that is computed together with its gradient, is the sum of `p·φ(ln q − ln p)` with
 /// `φ(d) = e^d − 1 − d`. From logits that is right to 1e-3 relative for all losses above 2¹³ `u²`
-/// (3e-11 for `f32`). From logits or classes a loss is never negative, and it is 0 for rows with equal
+/// (3e-11 for `f32`), whichever the divergence and whatever the share of a mixture. From logits or classes a loss is never negative, and it is 0 for rows with equal
 /// bits. A teacher of log-probabilities counts as normalised if they sum to one within `16 u`.
 ///
 /// The bits are the same on every instruction set. A row's sums go through virtual lanes as those of
@@ -367,6 +367,8 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
     /// # Accuracy
     /// Within `8 u` of the size of the formula's parts, the probabilities' own errors
     /// `u·p·(|ln p| + ln classes + 7)` among them, where no probability is subnormal.
+    /// Jensen–Shannon's from logits keeps its digits however close both sides are and however small a share:
+    /// `8 u·(g/τ)·(|s| + q·Σ|s|)·(|ln q| + ln classes + 8)`.
     /// # Special values
     /// As [above](DistillLoss#special-values).
     /// # Examples

@@ -15,6 +15,7 @@
 //! - [`log_softmax`] and [`softmax`] turn rows of logits into what the others take.
 //! - [`reference`](mod@reference) is every operation once more, plain and slow, to read and to
 //!   compare with.
+//! - [`guide`] has longer tables: costs on small machines, speed.
 //!
 //! ```
 //! use kldiv::{Input, KlDiv, Target, Upstream};
@@ -196,6 +197,8 @@ mod fixed_point;
 mod float;
 mod forms;
 mod formula;
+#[cfg(doc)]
+pub mod guide;
 mod isa;
 mod kernel;
 mod kl;

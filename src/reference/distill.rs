@@ -201,6 +201,10 @@ fn convex_by(weight: Share, Other { p, d }: Other) -> f64 {
     if weight.p == 0.0 {
         return p;
     }
+    // Log-probabilities whose exponential is infinite: `o − w` has no sum.
+    if p == f64::INFINITY {
+        return weight.p * -d;
+    }
     // w·e^d is `p`, without the error of a large d, and without its overflow where the weight
     // is subnormal.
     if d > 2.0 { p - weight.p * (1.0 + d) } else { weight.p * phi(d) }
@@ -232,7 +236,7 @@ fn mixture(own: Share, other: Share, [share, rest]: [f64; 2]) -> Other {
     let p = share * own.p + rest * other.p;
     let d = other.ln_p - own.ln_p;
     let excess = rest * libm::expm1(d);
-    let ln_ratio = if d.is_nan() {
+    let ln_ratio = if d.is_nan() || p.is_infinite() {
         libm::log(p) - own.ln_p
     } else if d > 700.0 {
         d + libm::log(rest + share * libm::exp(-d))

@@ -32,11 +32,12 @@ pub(super) struct Known<T> {
     pub(super) value: Option<T>,
 }
 
-/// Where only a gradient needs it, without `WEIGH`, the masses are left in its place.
+/// Without `WEIGH` the value is not asked for, and the masses are left in the gradient's place, if it is given.
 pub(super) fn first_read<T: Number, const WEIGH: bool>(
     problem: &Problem<'_, T>,
     student: &[T],
     teacher: TeacherRow<'_, T>,
+    reference: Reference,
     grad: &mut [T],
 ) -> Known<T> {
     let backend = problem.backend;
@@ -68,8 +69,6 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
                 [(of_teacher, numbers), (logits, student)]
             };
             let [(logits, x), (companion, t)] = read;
-            // A reference that never moves is one that masses can be kept for.
-            let reference = if WEIGH { Reference::OfBlocks } else { Reference::OfRow };
             let are_kept = !grad.is_empty();
             let masses = grad;
             let read = backend.run(FirstRead::<_, _, WEIGH> {

@@ -133,6 +133,12 @@ impl<T: Float> Normalised<T> {
             p: a.mul(exp_factor(a, exponent), a.splat(self.share)),
         }
     }
+
+    /// The probability alone.
+    #[inline(always)]
+    pub(crate) fn probability<A: Arithmetic<Elem = T>>(self, a: A, t: A::Vec) -> A::Vec {
+        a.mul(exp_factor(a, self.logits.exponent(a, t)), a.splat(self.share))
+    }
 }
 
 impl<T: Float> Normalised<T> {
