@@ -214,9 +214,10 @@ mod shape;
 mod softmax;
 mod stream;
 mod teacher;
+mod top_k;
 mod upstream;
 
-pub use distill::DistillLoss;
+pub use distill::{DistillLoss, validate_top_k};
 pub use element::Element;
 pub use error::{Error, Side};
 pub use exact_sum::ExactSum;
@@ -228,6 +229,7 @@ pub use reduction::Reduction;
 pub use rows::Rows;
 pub use softmax::{log_softmax, log_softmax_on, softmax, softmax_on};
 pub use teacher::{Divergence, IGNORED, Teacher};
+pub use top_k::{Rest, TopK};
 pub use upstream::Upstream;
 
 /// Here so that `cargo test` runs the README's code; nothing else sees it.

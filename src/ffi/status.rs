@@ -62,10 +62,16 @@ pub enum KldivStatus {
     Logit = 25,
     /// A row of logits that are all −∞.
     NoLogit = 26,
+    /// The options' `rest` is no `KLDIV_REST_…`.
+    OptionRest = 30,
+    /// A teacher that names few classes of each row has the forward divergence only.
+    TopKDivergence = 31,
+    /// A row that names a class twice.
+    RepeatedClass = 32,
 }
 
 impl KldivStatus {
-    pub const ALL: [(KldivStatus, &CStr); 27] = [
+    pub const ALL: [(KldivStatus, &CStr); 30] = [
         (KldivStatus::Ok, c"done"),
         (KldivStatus::Null, c"a pointer is NULL and its length is not 0"),
         (KldivStatus::Misaligned, c"a pointer is not a multiple of its numbers' size"),
@@ -99,6 +105,12 @@ impl KldivStatus {
         (KldivStatus::TeacherAndLabels, c"a teacher and labels are given; one has to be NULL"),
         (KldivStatus::Logit, c"a logit is NaN or infinity; its row has no softmax"),
         (KldivStatus::NoLogit, c"all logits of a row are -infinity; it has no softmax"),
+        (KldivStatus::OptionRest, c"option rest is none of KLDIV_REST_..."),
+        (
+            KldivStatus::TopKDivergence,
+            c"a teacher that names few classes of each row has the forward divergence only",
+        ),
+        (KldivStatus::RepeatedClass, c"a row of the teacher names a class twice"),
     ];
 }
 
@@ -116,8 +128,9 @@ impl From<Error> for KldivStatus {
             | Error::WeightsLength { .. }
             | Error::TeacherRows { .. }
             | Error::TeacherClasses { .. }
+            | Error::TopKLength { .. }
             | Error::ExactSumLength { .. } => KldivStatus::Length,
-            Error::Rows { .. } => KldivStatus::Rows,
+            Error::Rows { .. } | Error::TopKRows { .. } => KldivStatus::Rows,
             Error::Classes { .. }
             | Error::ZeroClasses { .. }
             | Error::Stride { .. }
@@ -125,7 +138,10 @@ impl From<Error> for KldivStatus {
             Error::IsaUnavailable { .. } => KldivStatus::IsaUnavailable,
             Error::UnknownIsa { .. }
             | Error::UpstreamPerElement { .. }
-            | Error::ClassesGradient { .. } => KldivStatus::Option,
+            | Error::ClassesGradient { .. }
+            | Error::TopKGradient { .. } => KldivStatus::Option,
+            Error::TopKDivergence { .. } => KldivStatus::TopKDivergence,
+            Error::RepeatedClass { .. } => KldivStatus::RepeatedClass,
             Error::Temperature { .. } => KldivStatus::OptionTemperature,
             Error::Beta { .. } => KldivStatus::OptionBeta,
             Error::ClassIndex { .. } => KldivStatus::ClassIndex,

@@ -13,3 +13,4 @@ pub(crate) mod parts;
 mod passes;
 pub(crate) mod problem;
 pub(crate) mod rows;
+mod top_k;

@@ -12,6 +12,7 @@ use super::passes::first::Reference;
 use super::passes::kept::{KeptPass, KeptRead};
 use super::passes::second::{Pass, SecondRead, TeacherSide, Terms};
 use super::problem::{Accumulation, Losses, Outcome, Party, Problem, RowGradient, Wanted};
+use super::top_k;
 use crate::backend::Number;
 use crate::float::Float;
 use crate::lanes::scalar::Scalar;
@@ -61,6 +62,9 @@ fn row<T: Number>(
     loss: bool,
     gradient: Option<RowGradient<'_, T>>,
 ) -> T {
+    if let TeacherRow::TopK(named, rest) = teacher {
+        return top_k::row(problem, student, named, rest, weight, loss, gradient);
+    }
     let Some(gradient) = gradient else {
         let blocks = Reference::OfBlocks;
         let known = match problem.divergence {
@@ -210,7 +214,7 @@ impl<T: Float> Known<T> {
             (Some(teacher), _) => TeacherSide::Logits(teacher.normalised(logarithms)),
             (None, Teacher::Probs(_)) => TeacherSide::Probs,
             (None, Teacher::Classes(_)) => TeacherSide::OneHot,
-            (None, Teacher::Logits(_) | Teacher::LogProbs(_)) => {
+            (None, Teacher::Logits(_) | Teacher::LogProbs(_) | Teacher::TopK(_)) => {
                 TeacherSide::Logits(Normalised::identity())
             }
         };
