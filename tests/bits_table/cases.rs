@@ -20,8 +20,8 @@ mod random;
 use core::fmt;
 
 use kldiv::{
-    DistillLoss, Divergence, Error, ExactSum, Input, Isa, KlDiv, Reduction, Rows, Target, Teacher, Upstream,
-    log_softmax, softmax,
+    DistillLoss, Divergence, Error, ExactSum, Input, Isa, KlDiv, Reduction, Rows, Target, Teacher,
+    Upstream, log_softmax, softmax,
 };
 use number::Number;
 use random::Random;
