@@ -26,6 +26,14 @@ pub(crate) struct Job {
     pub(crate) target_form: Form,
     pub(crate) labels: Option<PathBuf>,
     pub(crate) options: Options,
+    /// Statistics of the rows in place of the loss.
+    pub(crate) evaluation: Option<Evaluation>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Evaluation {
+    pub(crate) json: bool,
+    pub(crate) plot: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -93,6 +101,7 @@ struct Typed {
     logits: bool,
     log_target: bool,
     options: Options,
+    evaluation: Option<Evaluation>,
 }
 
 pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command, Failure> {
@@ -114,6 +123,14 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command, Failure> {
             Long("distance") => options.distance = true,
             Long("base") => options.base = base(&parser.value()?.string()?)?,
             Long("classes") => options.classes = Some(classes(&parser.value()?.string()?)?),
+            Long("statistics") => {
+                typed.evaluation.get_or_insert_default();
+            }
+            Long("json") => typed.evaluation.get_or_insert_default().json = true,
+            Long("plot") => {
+                let file = PathBuf::from(parser.value()?);
+                typed.evaluation.get_or_insert_default().plot = Some(file);
+            }
             Long("bf16") => options.bf16 = true,
             Long("isa") => options.isa = Some(isa(&parser.value()?.string()?)?),
             Value(file) => typed.files.push(PathBuf::from(file)),
@@ -124,15 +141,17 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command, Failure> {
 }
 
 fn job(typed: Typed) -> Result<Job, Failure> {
-    let Typed { files, labels, input, target, logits, log_target, options } = typed;
+    let Typed { files, labels, input, target, logits, log_target, options, evaluation } = typed;
     let given = files.len();
     let mut files = files.into_iter();
     let (input_file, target_file) = match (files.next(), files.next(), given, &labels) {
         (Some(input), None, 1, Some(_)) => (input, None),
         (Some(input), Some(target), 2, None) => (input, Some(target)),
+        (Some(input), Some(target), 2, Some(_)) if evaluation.is_some() => (input, Some(target)),
         (Some(_), Some(_), 2, Some(_)) => {
             return usage(
-                "a loss is taken to TARGET.npy or to --labels, not to both; leave one of them out",
+                "a loss is taken to TARGET.npy or to --labels, not to both; leave one of them out, \
+                 or add --statistics, which tells how likely TARGET finds the labels too",
             );
         }
         (_, _, _, Some(_)) => {
@@ -175,7 +194,14 @@ fn job(typed: Typed) -> Result<Job, Failure> {
              distance. Add --divergence js",
         );
     }
-    Ok(Job { input: input_file, input_form, target: target_file, target_form, labels, options })
+    if evaluation.is_some() && options.reduction.is_some() {
+        return usage(
+            "--reduction says how rows become one number; --statistics tells of all of them. \
+             Leave one of them out",
+        );
+    }
+    let (input, target) = (input_file, target_file);
+    Ok(Job { input, input_form, target, target_form, labels, options, evaluation })
 }
 
 /// What a file holds, said in the long form or in the short one, which must not differ.

@@ -84,6 +84,15 @@ impl Comparison {
         [Some(&self.input), self.target.as_ref()].into_iter().flatten()
     }
 
+    /// What so many classes take in all files of numbers.
+    pub(crate) fn bytes(&self, classes: usize) -> u64 {
+        self.sides().map(|side| (side.matrix.file.item.size() * classes) as u64).sum()
+    }
+
+    pub(crate) fn all_bytes(&self) -> u64 {
+        self.bytes(self.classes).saturating_mul(self.rows as u64)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.rows == 0 || self.classes == 0
     }

@@ -36,6 +36,15 @@ What is computed:
   --base BASE        e (default: nats) or 2 (bits)
   --isa NAME         force an instruction set: scalar, sse2, avx2, avx512, neon, simd128
 
+Statistics of the rows, in place of the loss:
+  --statistics       mean and its standard error, percentiles, minimum, maximum and its row; how often
+                     INPUT and TARGET find the same class most likely, and how far the probability of
+                     TARGET's is off; with --labels the perplexity of both, and how often each is right;
+                     a histogram. With --labels in place of TARGET, the label is its most likely class
+  --json             the same for machines; numbers that are not finite are null
+  --plot FILE.svg    the histogram as a picture as well
+Files are read in blocks and may be larger than memory. Built with --features rayon, all threads work.
+
 An array without elements has the losses of nothing, as in PyTorch: its sum is 0, its mean NaN.
 
 Exit status: 0 done, 1 a file cannot be used or a check failed, 2 the command line is wrong.
@@ -47,4 +56,5 @@ Examples:
   cargo run --release --example kl_div -- student.npy teacher.npy --logits --reduction batchmean
   cargo run --release --example kl_div -- student.npy p.npy --input logits --divergence js
   cargo run --release --example kl_div -- student.npy --labels labels.npy
+  cargo run --release --features rayon --example kl_div -- a.npy b.npy --logits --statistics
 ";

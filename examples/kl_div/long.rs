@@ -7,9 +7,11 @@ use kldiv::ExactSum;
 use crate::Failure;
 use crate::args::Form;
 use crate::compare::{Comparison, Side};
+use crate::facts::Facts;
 use crate::npy::Scratch;
 use crate::number::Number;
 use crate::pairs::{Given, Pair};
+use crate::progress::Progress;
 use crate::rows::Settings;
 
 /// Elements that are read at once.
@@ -29,6 +31,36 @@ impl Softmax {
     }
 }
 
+/// The most likely class so far: its place, its value, and the other side's value there.
+#[derive(Debug)]
+struct Top {
+    column: usize,
+    value: f64,
+    beside: f64,
+}
+
+impl Default for Top {
+    fn default() -> Self {
+        Self { column: 0, value: f64::NAN, beside: f64::NAN }
+    }
+}
+
+impl Top {
+    fn look(&mut self, column: usize, value: f64, beside: f64) {
+        if value > self.value || self.value.is_nan() && !value.is_nan() {
+            *self = Self { column, value, beside };
+        }
+    }
+}
+
+/// Of logits too, which are logarithms once they have gone through their softmax.
+fn ln_of(form: Form, value: f64) -> f64 {
+    match form {
+        Form::Probs => value.ln(),
+        Form::LogProbs | Form::Logits => value,
+    }
+}
+
 /// One long row after the other.
 pub(crate) struct LongRows<'a, T> {
     files: &'a Comparison,
@@ -37,40 +69,67 @@ pub(crate) struct LongRows<'a, T> {
     target: Vec<f64>,
     piece: Vec<T>,
     scratch: Scratch,
+    /// What has been read of the row.
+    progress: &'a mut Progress,
 }
 
 impl<'a, T: Number> LongRows<'a, T> {
-    pub(crate) fn new(files: &'a Comparison, settings: Settings<T>) -> Self {
-        let (input, target) = (Vec::new(), Vec::new());
-        Self { files, settings, input, target, piece: Vec::new(), scratch: Scratch::default() }
+    pub(crate) fn new(
+        files: &'a Comparison,
+        settings: Settings<T>,
+        progress: &'a mut Progress,
+    ) -> Self {
+        let (input, target, piece) = (Vec::new(), Vec::new(), Vec::new());
+        Self { files, settings, input, target, piece, scratch: Scratch::default(), progress }
     }
 
-    /// The row's loss. Without a target file the label says what the target is.
-    pub(crate) fn loss(&mut self, row: usize, label: Option<u32>) -> Result<T, Failure> {
+    /// The row's loss and what else is told of it. Without a target file the label says what the target is.
+    pub(crate) fn row(&mut self, row: usize, label: Option<u32>) -> Result<(T, Facts), Failure> {
         let mut sum = ExactSum::new();
-        self.each_piece(row, label, |pair, _| {
+        let (mut input, mut target) = (Top::default(), Top::default());
+        let mut of_label = [f64::NAN; 2];
+        self.each_piece(row, label, |pair, columns| {
             let mut part = [0.0];
             pair.row_sums(&mut part)?;
             sum.add(part[0]);
+            let (x, t) = (pair.input, pair.target);
+            for (place, column) in columns.enumerate() {
+                let (x_value, t_value) = (x.values[place], t.values[place]);
+                input.look(column, x_value, x_value);
+                target.look(column, t_value, x_value);
+                if label.is_some_and(|label| column == label as usize) {
+                    of_label = [ln_of(x.form, x_value), ln_of(t.form, t_value)];
+                }
+            }
             Ok(())
         })?;
-        Ok(self.settings.in_unit(T::from_f64(sum.value())))
+        let target_form = self.files.target.as_ref().map_or(Form::Probs, |side| side.form);
+        let on_target = ln_of(self.files.input.form, target.beside).exp();
+        let facts = Facts {
+            agree: input.column == target.column,
+            difference: on_target - ln_of(target_form, target.value).exp(),
+            surprise: of_label.map(|ln| 0.0 - ln),
+            right: [&input, &target]
+                .map(|top| label.is_some_and(|label| top.column == label as usize)),
+        };
+        Ok((self.settings.in_unit(T::from_f64(sum.value())), facts))
     }
 
-    /// Its terms, a piece after the other.
+    /// Its terms, a piece after the other in the same room.
     pub(crate) fn terms(
         &mut self,
         row: usize,
-        mut take: impl FnMut(&[T]) -> Result<(), Failure>,
+        room: &mut Vec<T>,
+        mut take: impl FnMut(&mut Vec<T>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let settings = self.settings;
-        let (mut terms, mut rounded) = (Vec::new(), Vec::new());
+        let mut terms = Vec::new();
         self.each_piece(row, None, |pair, columns| {
             terms.resize(columns.len(), 0.0);
             pair.terms(&mut terms)?;
-            rounded.clear();
-            rounded.extend(terms.iter().map(|&term| settings.in_unit(T::from_f64(term))));
-            take(&rounded)
+            room.clear();
+            room.extend(terms.iter().map(|&term| settings.in_unit(T::from_f64(term))));
+            take(room)
         })
     }
 
@@ -89,6 +148,7 @@ impl<'a, T: Number> LongRows<'a, T> {
         for columns in pieces(files.classes) {
             let mut input = core::mem::take(&mut self.input);
             let mut target = core::mem::take(&mut self.target);
+            self.progress.advance(files.bytes(columns.len()));
             self.read(&files.input, row, columns.clone(), input_softmax, &mut input)?;
             match (&files.target, label) {
                 (Some(side), _) => {

@@ -1,43 +1,68 @@
 //! The loss between files: their rows in blocks, reduced.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use std::io::Write;
 
-use kldiv::{ExactSum, IGNORED};
+use kldiv::ExactSum;
 
-use crate::args::{Job, Options, Reduction};
+use crate::args::{Evaluation, Job, Options, Reduction};
 use crate::compare::Comparison;
-use crate::long::LongRows;
 use crate::number::{Number, shortest};
-use crate::rows::{Done, Settings, Wanted, Worker};
-use crate::{Failure, note, threads};
-
-/// What is read of a file at once: little enough to stay in a core's cache until it has been used.
-const BLOCK_BYTES: usize = 256 << 10;
-/// More of it in Fortran order, where every class is a read of its own.
-const FORTRAN_BLOCK_BYTES: usize = 4 << 20;
-/// Longer rows are read in pieces.
-const LONGEST_ROW_BYTES: usize = 4 << 20;
-/// The same where each term is a line of text.
-const LONGEST_PRINTED_BYTES: usize = 512 << 10;
-/// For all threads together.
-const MOST_BYTES: usize = 32 << 20;
+use crate::progress::Progress;
+use crate::rows::{Done, Settings, Wanted};
+use crate::statistics::Statistics;
+use crate::{Failure, blocks, note, plot};
 
 pub(crate) fn print(job: &Job, out: &mut (impl Write + Send)) -> Result<(), Failure> {
+    if let Some(path) = job.evaluation.as_ref().and_then(|wanted| wanted.plot.as_ref()) {
+        plot::check(path)?;
+    }
     let files = Comparison::open(job)?;
     if files.needs_f64() {
-        print_as::<f64>(&files, &job.options, out)
+        print_as::<f64>(&files, job, out)
     } else {
-        print_as::<f32>(&files, &job.options, out)
+        print_as::<f32>(&files, job, out)
     }
 }
 
 fn print_as<T: Number>(
     files: &Comparison,
+    job: &Job,
+    out: &mut (impl Write + Send),
+) -> Result<(), Failure> {
+    let settings = Settings::<T>::new(&job.options)?;
+    match &job.evaluation {
+        Some(evaluation) => print_statistics(files, &settings, &job.options, evaluation, out),
+        None => print_loss(files, &settings, &job.options, out),
+    }
+}
+
+fn print_statistics<T: Number>(
+    files: &Comparison,
+    settings: &Settings<T>,
+    options: &Options,
+    evaluation: &Evaluation,
+    out: &mut impl Write,
+) -> Result<(), Failure> {
+    let mut statistics = Statistics::new();
+    let mut progress = Progress::new(files.all_bytes(), false);
+    blocks::each(files, settings, Wanted::Facts, &mut progress, |done| {
+        statistics.add(done);
+        Ok(())
+    })?;
+    drop(progress);
+    let summary = statistics.summary(files, options);
+    if let Some(path) = &evaluation.plot {
+        plot::write(&summary, path)?;
+    }
+    if evaluation.json { summary.print_json(out) } else { summary.print(out) }
+}
+
+fn print_loss<T: Number>(
+    files: &Comparison,
+    settings: &Settings<T>,
     options: &Options,
     out: &mut (impl Write + Send),
 ) -> Result<(), Failure> {
-    let settings = Settings::<T>::new(options)?;
     let reduction = options.reduction.unwrap_or_default();
     let of_rows = files.labels.is_some() || options.distance;
     let divisor = match (reduction, files.batch) {
@@ -59,20 +84,20 @@ fn print_as<T: Number>(
         | Reduction::Rows => Wanted::Losses,
     };
     let mut total = ExactSum::new();
-    let take = |numbers: &[T]| {
-        match reduction {
-            Reduction::None | Reduction::Rows => {
-                for &number in numbers {
-                    writeln!(out, "{}", shortest(number))?;
-                }
+    let prints_as_it_goes = matches!(reduction, Reduction::None | Reduction::Rows);
+    let mut progress = Progress::new(files.all_bytes(), prints_as_it_goes);
+    let take = |done: &Done<T>| {
+        if prints_as_it_goes {
+            for &number in &done.numbers {
+                writeln!(out, "{}", shortest(number))?;
             }
-            Reduction::Mean | Reduction::Sum | Reduction::BatchMean => {
-                total.extend_from_slice(numbers);
-            }
+        } else {
+            total.extend_from_slice(&done.numbers);
         }
         Ok(())
     };
-    each_block(files, &settings, wanted, take)?;
+    blocks::each(files, settings, wanted, &mut progress, take)?;
+    drop(progress);
     match reduction {
         Reduction::None | Reduction::Rows => return Ok(()),
         Reduction::Sum => writeln!(out, "{}", shortest(total.value::<T>()))?,
@@ -83,73 +108,6 @@ fn print_as<T: Number>(
     }
     if divisor == 0 {
         note("note: a mean over nothing is NaN");
-    }
-    Ok(())
-}
-
-/// Calls `take` with the losses, or the terms, of all rows in their order.
-fn each_block<T: Number>(
-    files: &Comparison,
-    settings: &Settings<T>,
-    wanted: Wanted,
-    mut take: impl FnMut(&[T]) -> Result<(), Failure> + Send,
-) -> Result<(), Failure> {
-    if files.is_empty() {
-        return Ok(());
-    }
-    let row_bytes = files.classes.saturating_mul(size_of::<T>());
-    let longest = if wanted == Wanted::Terms { LONGEST_PRINTED_BYTES } else { LONGEST_ROW_BYTES };
-    if row_bytes > longest {
-        return each_long_row(files, settings, wanted, take);
-    }
-    let is_fortran = files.sides().any(|side| side.matrix.is_fortran());
-    let block_bytes = if is_fortran { FORTRAN_BLOCK_BYTES } else { BLOCK_BYTES };
-    let block_rows = (block_bytes / row_bytes).max(1);
-    // What a worker keeps: two blocks, and the bytes that they came from.
-    let kept = 4 * block_rows * row_bytes;
-    let count = match wanted {
-        Wanted::Terms => 1,
-        Wanted::Losses => threads::count().min(MOST_BYTES / kept).max(1),
-    };
-    let workers: Vec<Worker<T>> = (0..count).map(|_| Worker::new()).collect();
-    let is_settled = AtomicBool::new(false);
-    threads::in_order(
-        files.rows.div_ceil(block_rows),
-        workers,
-        |worker, block| {
-            let start = block * block_rows;
-            let rows = start..files.rows.min(start + block_rows);
-            worker.work(files, settings, wanted, rows, &is_settled)
-        },
-        |done: Done<T>| {
-            if let Some(doubt) = &done.doubt
-                && !is_settled.swap(true, Ordering::Relaxed)
-            {
-                note(&format!("note: {doubt}"));
-            }
-            take(&done.numbers)
-        },
-    )
-}
-
-fn each_long_row<T: Number>(
-    files: &Comparison,
-    settings: &Settings<T>,
-    wanted: Wanted,
-    mut take: impl FnMut(&[T]) -> Result<(), Failure> + Send,
-) -> Result<(), Failure> {
-    let mut long = LongRows::new(files, *settings);
-    let mut labels = Vec::new();
-    let mut scratch = Default::default();
-    for row in 0..files.rows {
-        if let Some(file) = &files.labels {
-            file.read(row..row + 1, &mut labels, &mut scratch)?;
-        }
-        match (wanted, labels.first().copied()) {
-            (Wanted::Terms, _) => long.terms(row, &mut take)?,
-            (Wanted::Losses, Some(IGNORED)) => take(&[T::ZERO])?,
-            (Wanted::Losses, label) => take(&[long.loss(row, label)?])?,
-        }
     }
     Ok(())
 }

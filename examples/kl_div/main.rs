@@ -4,18 +4,25 @@
 //! With two `.npy` files: the loss between them. `--help` shows the options.
 
 mod args;
+mod blocks;
 mod compare;
 mod digits;
+mod distribution;
 mod doubt;
+mod facts;
 mod help;
+mod histogram;
 mod labels;
 mod long;
 mod loss;
 mod npy;
 mod number;
 mod pairs;
+mod plot;
+mod progress;
 mod rows;
 mod source;
+mod statistics;
 mod threads;
 
 use core::fmt;

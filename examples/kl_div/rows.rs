@@ -9,6 +9,7 @@ use crate::Failure;
 use crate::args::{Base, Divergence, Form, Options};
 use crate::compare::{Comparison, exchanged};
 use crate::doubt;
+use crate::facts::{self, Facts};
 use crate::npy::Scratch;
 use crate::number::Number;
 use crate::pairs::{Given, Pair};
@@ -52,18 +53,37 @@ impl<T: Number> Settings<T> {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Wanted {
     Losses,
+    /// Losses, and the rest of the statistics.
+    Facts,
     Terms,
 }
 
 /// What came of a block.
 #[derive(Debug)]
 pub(crate) struct Done<T> {
+    /// The number of its first row.
+    pub(crate) first: usize,
+    /// How many it has.
+    pub(crate) rows: usize,
     /// A loss a row, 0 for rows that are left out; or all terms.
     pub(crate) numbers: Vec<T>,
+    /// One a row, if they are wanted.
+    pub(crate) facts: Vec<Facts>,
     /// A label a row, or none.
     pub(crate) labels: Vec<u32>,
     /// What the files seem to hold, if it is not what was said.
     pub(crate) doubt: Option<String>,
+}
+
+impl<T> Done<T> {
+    pub(crate) fn new(rows: Range<usize>) -> Self {
+        let (numbers, facts, labels) = (Vec::new(), Vec::new(), Vec::new());
+        Self { first: rows.start, rows: rows.len(), numbers, facts, labels, doubt: None }
+    }
+
+    pub(crate) fn counts(&self, row: usize) -> bool {
+        self.labels.get(row) != Some(&IGNORED)
+    }
 }
 
 /// One thread's room.
@@ -93,7 +113,7 @@ impl<T: Number> Worker<T> {
         rows: Range<usize>,
         is_settled: &AtomicBool,
     ) -> Result<Done<T>, Failure> {
-        let mut done = Done { numbers: Vec::new(), labels: Vec::new(), doubt: None };
+        let mut done = Done::new(rows.clone());
         let length = rows.len() * files.classes;
         let columns = 0..files.classes;
         self.input.resize(length, T::ZERO);
@@ -111,9 +131,12 @@ impl<T: Number> Worker<T> {
         }
         let wanted_numbers = if wanted == Wanted::Terms { length } else { rows.len() };
         done.numbers.resize(wanted_numbers, T::ZERO);
+        if wanted == Wanted::Facts {
+            done.facts = facts::of(files, settings, input, target, &done.labels)?;
+        }
         match wanted {
             Wanted::Terms => terms(files, settings, input, target, &mut done.numbers)?,
-            Wanted::Losses => {
+            Wanted::Losses | Wanted::Facts => {
                 let labels = &done.labels;
                 losses(files, settings, (input, target), labels, &mut done.numbers)?;
             }
@@ -121,11 +144,10 @@ impl<T: Number> Worker<T> {
         for number in &mut done.numbers {
             *number = settings.in_unit(*number);
         }
-        if wanted == Wanted::Losses {
-            for (loss, &label) in done.numbers.iter_mut().zip(&done.labels) {
-                if label == IGNORED {
-                    *loss = T::ZERO;
-                }
+        // There are no labels beside terms.
+        for (loss, &label) in done.numbers.iter_mut().zip(&done.labels) {
+            if label == IGNORED {
+                *loss = T::ZERO;
             }
         }
         Ok(done)

@@ -37,7 +37,7 @@ mod pool {
     use crate::Failure;
 
     /// Blocks that a worker may be ahead of the one whose turn it is: what waits has to be kept.
-    const AHEAD: usize = 8;
+    const AHEAD: usize = 3;
 
     struct Desk<R, T> {
         /// The block whose turn it is.

@@ -14,3 +14,4 @@ mod losses;
 mod refusals;
 mod report;
 mod running;
+mod statistics;

@@ -88,6 +88,9 @@ fn help_goes_to_standard_output() {
             "--distance",
             "--base",
             "--isa",
+            "--statistics",
+            "--json",
+            "--plot",
             "Examples:",
         ] {
             assert!(help.contains(word), "{word} is missing in\n{help}");
