@@ -18,15 +18,13 @@ use crate::teacher::Divergence;
 /// Merges each row's classes into its state.
 pub(crate) fn row_states<T: Number>(problem: Problem<'_, T>, states: &mut [RowState<T>]) {
     let mut students = problem.student;
-    let mut index = 0;
-    for state in states {
+    for (index, state) in states.iter_mut().enumerate() {
         let Some(student) = students.take_row() else { return };
         if problem.weight(index) != T::ZERO
             && let Some(TeacherRow::Numbers(teacher)) = TeacherRow::new(problem.teacher, index)
         {
             *state = merged(*state, piece(&problem, student, teacher));
         }
-        index += 1;
     }
 }
 
