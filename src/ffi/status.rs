@@ -62,6 +62,8 @@ pub enum KldivStatus {
     Logit = 25,
     /// A row of logits that are all −∞.
     NoLogit = 26,
+    /// A stride is less than the classes of a row.
+    Stride = 28,
     /// The options' `rest` is no `KLDIV_REST_…`.
     OptionRest = 30,
     /// A teacher that names few classes of each row has the forward divergence only.
@@ -71,7 +73,7 @@ pub enum KldivStatus {
 }
 
 impl KldivStatus {
-    pub const ALL: [(KldivStatus, &CStr); 30] = [
+    pub const ALL: [(KldivStatus, &CStr); 31] = [
         (KldivStatus::Ok, c"done"),
         (KldivStatus::Null, c"a pointer is NULL and its length is not 0"),
         (KldivStatus::Misaligned, c"a pointer is not a multiple of its numbers' size"),
@@ -105,6 +107,7 @@ impl KldivStatus {
         (KldivStatus::TeacherAndLabels, c"a teacher and labels are given; one has to be NULL"),
         (KldivStatus::Logit, c"a logit is NaN or infinity; its row has no softmax"),
         (KldivStatus::NoLogit, c"all logits of a row are -infinity; it has no softmax"),
+        (KldivStatus::Stride, c"a stride is less than the classes of a row"),
         (KldivStatus::OptionRest, c"option rest is none of KLDIV_REST_..."),
         (
             KldivStatus::TopKDivergence,
@@ -131,10 +134,10 @@ impl From<Error> for KldivStatus {
             | Error::TopKLength { .. }
             | Error::ExactSumLength { .. } => KldivStatus::Length,
             Error::Rows { .. } | Error::TopKRows { .. } => KldivStatus::Rows,
-            Error::Classes { .. }
-            | Error::ZeroClasses { .. }
-            | Error::Stride { .. }
-            | Error::StridedRows { .. } => KldivStatus::Classes,
+            Error::Classes { .. } | Error::ZeroClasses { .. } | Error::StridedRows { .. } => {
+                KldivStatus::Classes
+            }
+            Error::Stride { .. } => KldivStatus::Stride,
             Error::IsaUnavailable { .. } => KldivStatus::IsaUnavailable,
             Error::UnknownIsa { .. }
             | Error::UpstreamPerElement { .. }
