@@ -1,5 +1,6 @@
 //! Losses of rows of logits: check, dispatch, done.
 
+mod pieces;
 mod validate;
 
 pub use validate::validate_top_k;

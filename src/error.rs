@@ -261,6 +261,25 @@ pub enum Error {
         /// The class, the lowest of those.
         index: u32,
     },
+    /// Rows come in pieces from a teacher of logits only: [`row_states`](crate::DistillLoss::row_states) and
+    /// [`grad_student_within`](crate::DistillLoss::grad_student_within).
+    PiecesTeacher {
+        /// Rows.
+        rows: usize,
+    },
+    /// Rows in pieces have no Jensen–Shannon divergence:
+    /// [`grad_student_within`](crate::DistillLoss::grad_student_within).
+    PiecesDivergence {
+        /// Rows.
+        rows: usize,
+    },
+    /// There is not one [`RowState`](crate::RowState) for each row.
+    StatesLength {
+        /// Rows.
+        expected: usize,
+        /// States.
+        found: usize,
+    },
     /// There is not one weight for each row: [`row_weights`](crate::DistillLoss::row_weights).
     WeightsLength {
         /// Rows.
@@ -422,6 +441,15 @@ impl fmt::Display for Error {
             }
             Error::RepeatedClass { row, index } => {
                 write!(f, "row {row} of the teacher names class {index} twice")
+            }
+            Error::PiecesTeacher { rows } => {
+                write!(f, "{rows} rows in pieces need a teacher of logits")
+            }
+            Error::PiecesDivergence { rows } => {
+                write!(f, "{rows} rows in pieces have the forward and the reverse divergence only")
+            }
+            Error::StatesLength { expected, found } => {
+                write!(f, "{found} states of rows, {expected} are needed")
             }
             Error::WeightsLength { expected, found } => {
                 write!(f, "{found} row weights, {expected} are needed")

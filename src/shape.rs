@@ -107,6 +107,11 @@ pub(crate) fn named_classes(
     Ok(())
 }
 
+/// One state for each row.
+pub(crate) fn states(rows: usize, found: usize) -> Result<(), Error> {
+    if rows == found { Ok(()) } else { Err(Error::StatesLength { expected: rows, found }) }
+}
+
 /// One weight for each row.
 pub(crate) fn weights(rows: usize, found: usize) -> Result<(), Error> {
     if rows == found { Ok(()) } else { Err(Error::WeightsLength { expected: rows, found }) }

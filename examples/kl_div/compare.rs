@@ -86,7 +86,8 @@ impl Comparison {
 
     /// What so many classes take in all files of numbers.
     pub(crate) fn bytes(&self, classes: usize) -> u64 {
-        self.sides().map(|side| (side.matrix.file.item.size() * classes) as u64).sum()
+        let item_bytes: usize = self.sides().map(|side| side.matrix.file.item.size()).sum();
+        (item_bytes as u64).saturating_mul(classes as u64)
     }
 
     pub(crate) fn all_bytes(&self) -> u64 {

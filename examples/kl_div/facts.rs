@@ -104,19 +104,19 @@ pub(crate) fn of<T: Number>(
     Ok(facts.collect())
 }
 
-/// The place of the first of the largest numbers. NaN is none; where all are, it is 0.
+/// The place of the first of the largest numbers. NaN is none; where there is no other, it is 0.
 fn largest<T: Number>(row: &[T]) -> u32 {
     // Sixteen at a time, which become vectors.
     let (sixteens, rest) = row.as_chunks::<16>();
-    let mut most = [row[0]; 16];
+    let mut most = [T::from(f32::NEG_INFINITY); 16];
     for values in sixteens {
         for (most, &value) in most.iter_mut().zip(values) {
-            *most = if value > *most || *most != *most { value } else { *most };
+            *most = if value > *most { value } else { *most };
         }
     }
-    let mut all = row[0];
+    let mut all = most[0];
     for &value in most.iter().chain(rest) {
-        all = if value > all || all != all { value } else { all };
+        all = if value > all { value } else { all };
     }
     row.iter().position(|&value| value == all).unwrap_or(0) as u32
 }

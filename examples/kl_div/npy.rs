@@ -157,7 +157,21 @@ fn header(head: &[u8]) -> Result<(), String> {
         // The reader of headers knows what to say.
         _ => return Ok(()),
     };
-    if length <= head.len() { Ok(()) } else { Err("it ends within its header".to_owned()) }
+    match head.get(..length) {
+        Some(header) if !is_countable(header) => Err("its shape is too large".to_owned()),
+        Some(_) => Ok(()),
+        None => Err("it ends within its header".to_owned()),
+    }
+}
+
+/// Whether the items of the shape in a header can be counted at all: the reader of headers multiplies unchecked.
+fn is_countable(header: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(header);
+    let shape = text.split("shape").nth(1).and_then(|rest| rest.split(['(', ')']).nth(1));
+    let dims =
+        shape.unwrap_or_default().split(',').filter_map(|dim| dim.trim().parse::<u64>().ok());
+    let items = dims.filter(|&dim| dim > 0).try_fold(1_u64, |items, dim| items.checked_mul(dim));
+    items.is_some_and(|items| items <= i64::MAX as u64)
 }
 
 /// Kind, size and byte order of items that are no records.

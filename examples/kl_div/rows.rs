@@ -11,7 +11,7 @@ use crate::compare::{Comparison, exchanged};
 use crate::doubt;
 use crate::facts::{self, Facts};
 use crate::npy::Scratch;
-use crate::number::Number;
+use crate::number::{Number, shortest};
 use crate::pairs::{Given, Pair};
 
 /// How rows are compared.
@@ -27,9 +27,16 @@ pub(crate) struct Settings<T> {
 impl<T: Number> Settings<T> {
     pub(crate) fn new(options: &Options) -> Result<Self, Failure> {
         let temperature = T::from_f64(options.temperature.unwrap_or(1.0));
-        // Whether the temperature means something, before any file is read.
-        DistillLoss::new(Rows::new(&[T::ZERO], 1)?, Teacher::Classes(&[0]))?
-            .temperature(temperature)?;
+        // Whether the temperature means something, before any row is read.
+        let zero = [T::ZERO];
+        let any = DistillLoss::new(Rows::new(&zero, 1)?, Teacher::Classes(&[0]))?;
+        if any.temperature(temperature).is_err() {
+            let (given, kind) = (options.temperature.unwrap_or(1.0), core::any::type_name::<T>());
+            let given = shortest(given);
+            return Err(Failure::Data(format!(
+                "temperature {given} is not a positive, normal, finite number of {kind}"
+            )));
+        }
         Ok(Self {
             divergence: options.divergence,
             temperature,

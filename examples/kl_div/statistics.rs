@@ -231,10 +231,12 @@ impl Summary {
         let about = if self.percentiles_are_exact { "" } else { "about " };
         line("rows", format!("{} of {} classes{left_out}", self.rows, self.classes))?;
         line("loss", self.title())?;
-        line(
-            "mean",
-            format!("{} ± {} (its standard error)", six(self.mean), brief(self.standard_error)),
-        )?;
+        let error = match self.standard_error {
+            error if error.is_finite() => format!(" ± {} (its standard error)", brief(error)),
+            // One row has none.
+            _ => String::new(),
+        };
+        line("mean", format!("{}{error}", six(self.mean)))?;
         line("median", format!("{about}{}", six(self.median)))?;
         for (name, value) in [
             ("90th percentile", self.percentile_90),

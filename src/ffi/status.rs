@@ -70,10 +70,14 @@ pub enum KldivStatus {
     TopKDivergence = 31,
     /// A row that names a class twice.
     RepeatedClass = 32,
+    /// Rows in pieces need a teacher of logits.
+    PiecesTeacher = 33,
+    /// Rows in pieces have the forward and the reverse divergence only.
+    PiecesDivergence = 34,
 }
 
 impl KldivStatus {
-    pub const ALL: [(KldivStatus, &CStr); 31] = [
+    pub const ALL: [(KldivStatus, &CStr); 33] = [
         (KldivStatus::Ok, c"done"),
         (KldivStatus::Null, c"a pointer is NULL and its length is not 0"),
         (KldivStatus::Misaligned, c"a pointer is not a multiple of its numbers' size"),
@@ -114,6 +118,11 @@ impl KldivStatus {
             c"a teacher that names few classes of each row has the forward divergence only",
         ),
         (KldivStatus::RepeatedClass, c"a row of the teacher names a class twice"),
+        (KldivStatus::PiecesTeacher, c"rows in pieces need a teacher of logits"),
+        (
+            KldivStatus::PiecesDivergence,
+            c"rows in pieces have the forward and the reverse divergence only",
+        ),
     ];
 }
 
@@ -132,6 +141,7 @@ impl From<Error> for KldivStatus {
             | Error::TeacherRows { .. }
             | Error::TeacherClasses { .. }
             | Error::TopKLength { .. }
+            | Error::StatesLength { .. }
             | Error::ExactSumLength { .. } => KldivStatus::Length,
             Error::Rows { .. } | Error::TopKRows { .. } => KldivStatus::Rows,
             Error::Classes { .. } | Error::ZeroClasses { .. } | Error::StridedRows { .. } => {
@@ -145,6 +155,8 @@ impl From<Error> for KldivStatus {
             | Error::TopKGradient { .. } => KldivStatus::Option,
             Error::TopKDivergence { .. } => KldivStatus::TopKDivergence,
             Error::RepeatedClass { .. } => KldivStatus::RepeatedClass,
+            Error::PiecesTeacher { .. } => KldivStatus::PiecesTeacher,
+            Error::PiecesDivergence { .. } => KldivStatus::PiecesDivergence,
             Error::Temperature { .. } => KldivStatus::OptionTemperature,
             Error::Beta { .. } => KldivStatus::OptionBeta,
             Error::ClassIndex { .. } => KldivStatus::ClassIndex,

@@ -80,7 +80,7 @@ impl<'a, T: Element, Q: Fn(usize) -> f64> Named<'a, T, Q> {
             (Rest::Renormalise, None) => q,
             (Rest::Bucket | Rest::Uniform, Some((_, ln_p))) => q - probability::<T>(ln_p),
             // q (1 − r / s)
-            (Rest::Bucket, None) if q == 0.0 => 0.0,
+            (Rest::Bucket, None) if (self.ln_q)(class) == f64::NEG_INFINITY => 0.0,
             (Rest::Bucket, None) => q - self.r * libm::exp((self.ln_q)(class) - self.ln_s),
             (Rest::Uniform, None) => q - self.r / self.elsewhere as f64,
             (Rest::Ignore, Some((_, ln_p))) => self.p * q - probability::<T>(ln_p),

@@ -22,6 +22,7 @@ fn unusable_files_are_named() {
         (files.raw("truncated", &whole[..whole.len() - 1]), "31 bytes"),
         (files.raw("longer", &[&whole[..], &[0]].concat()), "33 bytes"),
         (files.write("promising", "<f8", false, &[1 << 40, 1 << 20], &[0; 32]), "32 bytes"),
+        (files.write("countless", "<f8", false, &[1 << 40, 1 << 40], &[]), "shape is too large"),
         (files.write("integers", "<i8", false, &[2, 2], &[0; 32]), "'<i8'"),
         (files.write("untyped", "|V2", false, &[2, 2], &[0; 8]), "--bf16"),
         (files.write("wide", "<f16", false, &[2, 2], &[0; 64]), "'<f16'"),
