@@ -169,7 +169,7 @@ fn sums_are_exact<T: Layout>() {
         ] {
             let mut values: Vec<T> =
                 (0..len).map(|_| T::random(&mut random, lowest, spread)).collect();
-            if random.next() % 3 == 0 {
+            if random.next().is_multiple_of(3) {
                 // One sign: totals as large as they come.
                 for x in &mut values {
                     *x = T::of(x.to_f64().abs());
@@ -225,12 +225,12 @@ fn blocks_at_their_bounds() {
 /// Pieces of the numbers, each in an order of its own, merged in a tree of any shape, some by way of bytes.
 fn merged<T: Element>(random: &mut Random, values: &mut [T]) -> ExactSum {
     shuffle(random, values);
-    if values.len() < 2 || random.next() % 8 == 0 {
-        return if random.next() % 2 == 0 { sum_of(values) } else { one_by_one(values) };
+    if values.len() < 2 || random.next().is_multiple_of(8) {
+        return if random.next().is_multiple_of(2) { sum_of(values) } else { one_by_one(values) };
     }
     let (left, right) = values.split_at_mut(place(random, values.len() + 1));
     let (mut left, right) = (merged(random, left), merged(random, right));
-    if random.next() % 4 == 0 {
+    if random.next().is_multiple_of(4) {
         left = ExactSum::from_bytes(&left.to_bytes()).expect("bytes of a sum");
     }
     left.merge(&right);

@@ -144,6 +144,10 @@ typedef enum {
   KLDIV_STATUS_TOP_K_DIVERGENCE = 31,
   // A row that names a class twice.
   KLDIV_STATUS_REPEATED_CLASS = 32,
+  // Rows in pieces need a teacher of logits.
+  KLDIV_STATUS_PIECES_TEACHER = 33,
+  // Rows in pieces have the forward and the reverse divergence only.
+  KLDIV_STATUS_PIECES_DIVERGENCE = 34,
 } KldivStatus;
 
 // How the numbers are meant and what to do with them. All zero, which NULL means too, is what
