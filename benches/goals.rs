@@ -151,8 +151,8 @@ fn losses(rounds: usize) {
             let exact = &mut exact[..length / classes];
             let [student, teacher] = logits(data, length, classes);
             reference::distill(student, Teacher::Logits(teacher), 1.0, Divergence::Forward, exact);
-            let exact: f32 = exact.iter().sum();
-            let sum = loss(data, length, classes, isa).reduce(Reduction::Sum);
+            let exact: f64 = exact.iter().sum();
+            let sum = f64::from(loss(data, length, classes, isa).reduce(Reduction::Sum));
             assert!((sum - exact).abs() <= 1e-5 * exact, "loss {name}: {sum}, not {exact}");
 
             race.enter_of(length, &format!("loss {name}"), move || {

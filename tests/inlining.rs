@@ -96,10 +96,11 @@ const DETECTION: &str = "_xgetbv";
 fn symbols() -> Vec<String> {
     for_each_number!(T => {
         let (log_probs, probs) = ([T::of(-1.0); 4], [T::of(0.5); 4]);
-        use_everything::<T>(black_box(&log_probs), black_box(&probs)).unwrap();
+        use_everything::<T>(black_box(&log_probs), black_box(&probs)).expect("this program");
     });
-    let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
-    let program = object::File::parse(&*program).unwrap();
+    let program =
+        std::fs::read(std::env::current_exe().expect("this program")).expect("this program");
+    let program = object::File::parse(&*program).expect("this program");
     let names: Vec<String> = program
         .symbols()
         .filter_map(|symbol| symbol.name().ok())

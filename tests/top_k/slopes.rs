@@ -26,7 +26,7 @@ proptest! {
             let mut grad = vec![0.0; classes];
             problem.loss(rest, Isa::best()).grad_student(Upstream::Uniform(1.5), &mut grad)
                 .expect("lengths that agree");
-            for at in 0..classes {
+            for (at, &got) in grad.iter().enumerate() {
                 let step = 1e-5;
                 let before = problem.student[at];
                 let mut beside = |x: f64| {
@@ -36,7 +36,7 @@ proptest! {
                     value
                 };
                 let slope = (beside(before + step) - beside(before - step)) / (2.0 * step);
-                prop_assert!((slope - grad[at]).abs() < 1e-8, "{:?} {}: {} {}", rest, at, slope, grad[at]);
+                prop_assert!((slope - got).abs() < 1e-8, "{:?} {}: {} {}", rest, at, slope, got);
             }
         }
     }
