@@ -1,6 +1,6 @@
 //! What NEON has beside pulp's own trait.
 
-use pulp::{NullaryFnOnce, Simd, cast};
+use pulp::{NullaryFnOnce, cast};
 
 use super::Token;
 
