@@ -12,10 +12,11 @@ use crate::isa::Isa;
 use crate::kernel::distill::problem::{
     Accumulation, Gradient, Losses, Outcome, Party, Problem, Wanted,
 };
+use crate::numbers::Places;
 use crate::reduction::Reduction;
-use crate::rows::{Rows, RowsMut};
+use crate::rows::{NumberRows, PlaceRows, Rows};
 use crate::shape;
-use crate::teacher::{Divergence, IGNORED, Teacher};
+use crate::teacher::{Divergence, IGNORED, Teacher, TeacherNumbers};
 use crate::upstream::Upstream;
 
 /// The divergence between what a teacher and a student say of each row, from the student's logits.
@@ -490,14 +491,16 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
         &self,
         of: Party,
         upstream: Upstream<'b, S::Real>,
-        values: &'b mut [S::Real],
+        values: Places<'b, S::Real>,
     ) -> Result<Gradient<'b, S::Real>, Error> {
-        let Rows { values: like, classes, stride } = match (of, self.problem.teacher) {
+        let NumberRows { values: like, classes, stride } = match (of, self.problem.teacher) {
             (
                 Party::Teacher,
-                Teacher::Logits(rows) | Teacher::LogProbs(rows) | Teacher::Probs(rows),
+                TeacherNumbers::Logits(rows)
+                | TeacherNumbers::LogProbs(rows)
+                | TeacherNumbers::Probs(rows),
             ) => rows,
-            (Party::Teacher, Teacher::Classes(indices)) => {
+            (Party::Teacher, TeacherNumbers::Classes(indices)) => {
                 return Err(Error::ClassesGradient { rows: indices.len() });
             }
             (Party::Student, _) => self.problem.student,
@@ -511,7 +514,7 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
             }
         }
         let accumulation = self.accumulation;
-        Ok(Gradient { of, upstream, accumulation, out: RowsMut { values, classes, stride } })
+        Ok(Gradient { of, upstream, accumulation, out: PlaceRows { values, classes, stride } })
     }
 
     fn run(&self, wanted: Wanted<'_, S::Real>) -> Outcome<S::Real> {

@@ -4,8 +4,12 @@ use core::fmt::Debug;
 use core::ops::{Add, Div, Mul, Sub};
 
 use crate::compiled::Compiled;
+use crate::float::Computed;
 
-/// The number types of this crate: `f32` and `f64`. Sealed.
+/// The number types of this crate: `f32` and `f64`, and with the feature `half` that crate's `f16` and `bf16`. Sealed.
+///
+/// Numbers of 16 bits are widened to `f32`, computed with, and rounded once to nearest, ties to even, where a result is
+/// one for each element; sums stay `f32`.
 ///
 /// # Examples
 /// Code that takes any of them can compute:
@@ -34,7 +38,7 @@ pub trait Element:
     + 'static
 {
     /// What is computed in, and what sums are given in.
-    type Real: Element<Real = Self::Real>;
+    type Real: Element<Real = Self::Real> + Computed;
     /// The kernels: kept out of this trait, so that their names are free in generic code.
     #[doc(hidden)]
     type Kernels: Compiled<Self, Self::Real>;
@@ -80,4 +84,36 @@ impl Element for f64 {
     fn to_f64(self) -> f64 {
         self
     }
+}
+
+#[cfg(feature = "half")]
+mod half_types {
+    use half::{bf16, f16};
+
+    use super::Element;
+    use crate::float::half::{to_bf16, to_f16, to_odd};
+
+    macro_rules! half_type {
+        ($($elem:ident from $narrow:ident),+) => {$(
+            /// With the feature `half`. Its own arithmetic rounds each result; what is computed here is computed in
+            /// `f32`.
+            impl Element for $elem {
+                type Real = f32;
+                type Kernels = f32;
+                const ZERO: $elem = $elem::ZERO;
+                const ONE: $elem = $elem::ONE;
+
+                #[inline]
+                fn from_f64(x: f64) -> $elem {
+                    $elem::from_bits($narrow(to_odd(x)))
+                }
+                #[inline]
+                fn to_f64(self) -> f64 {
+                    self.into()
+                }
+            }
+        )+};
+    }
+
+    half_type!(f16 from to_f16, bf16 from to_bf16);
 }

@@ -1,6 +1,7 @@
 //! What a caller says of a student's teacher and of the comparison: plain data.
 
-use crate::rows::Rows;
+use crate::float::Computed;
+use crate::rows::{NumberRows, Rows};
 
 /// A class index that masks its row: the row has no loss, no gradient and no weight, whatever else holds
 /// for it. Where labels are signed, this is what −100 or another negative number becomes.
@@ -53,6 +54,15 @@ pub enum Teacher<'a, T> {
     Probs(Rows<'a, T>),
     /// The index of the class whose probability is one: the divergence is the cross-entropy loss. Or
     /// [`IGNORED`], for a row that does not count.
+    Classes(&'a [u32]),
+}
+
+/// A teacher as kernels take it.
+#[derive(Clone, Copy, Debug)]
+pub enum TeacherNumbers<'a, R: Computed> {
+    Logits(NumberRows<'a, R>),
+    LogProbs(NumberRows<'a, R>),
+    Probs(NumberRows<'a, R>),
     Classes(&'a [u32]),
 }
 

@@ -1,12 +1,13 @@
 //! Losses between rows of logits, for each type.
 
+use crate::float::Computed;
 use crate::kernel::distill::problem::{Outcome, Problem, Wanted};
 #[cfg(feature = "rayon")]
 use crate::kernel::distill::rows::RowSums;
 use crate::kernel::distill::rows::distill;
 
 /// Losses between rows of logits, and their gradients.
-pub trait Distill<T> {
+pub trait Distill<T: Computed> {
     /// All that is wanted, over all rows.
     fn distill(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T>;
     /// The same problem with weights so small that their sums stay in range.

@@ -9,11 +9,12 @@ use crate::float::Float;
 use crate::formula::Formula;
 use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
 use crate::math::{exp_factor, ln};
-use crate::rows::{Rows, RowsMut};
+use crate::numbers::{Numbers, Places, room};
+use crate::rows::{NumberRows, PlaceRows};
 use crate::stream::compensated::Compensated;
 use crate::stream::fold::{FOUR, is_short, merge_four, quarter, sum_lanes};
 use crate::stream::group::only;
-use crate::stream::order::GROUP;
+use crate::stream::order::{GROUP, PIECE, WRITTEN_PIECE};
 
 /// Whether shares are wanted as they are or as logarithms.
 #[derive(Clone, Copy)]
@@ -23,10 +24,10 @@ pub(crate) enum ShareForm {
 }
 
 /// The shares of rows of logits. Both have one layout.
-pub(crate) struct Softmax<'a, T> {
+pub(crate) struct Softmax<'a, T: Float> {
     pub(crate) form: ShareForm,
-    pub(crate) logits: Rows<'a, T>,
-    pub(crate) out: RowsMut<'a, T>,
+    pub(crate) logits: NumberRows<'a, T>,
+    pub(crate) out: PlaceRows<'a, T>,
 }
 
 impl<T: Float> Kernel<T> for Softmax<'_, T> {
@@ -35,15 +36,12 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
         let Softmax { form, mut logits, mut out } = self;
-        let Rows { values, classes, stride } = logits;
+        let NumberRows { classes, stride, .. } = logits;
         if is_short::<L>(classes) && stride == classes {
-            return match form {
-                ShareForm::Probability => short_rows::<L, false>(l, values, classes, out.values),
-                ShareForm::Logarithm => short_rows::<L, true>(l, values, classes, out.values),
-            };
+            return rows_in_pieces(l, form, logits.values, classes, out.values);
         }
-        while let (Some(row), Some([out, padding])) = (logits.take_row(), out.take_row()) {
-            let largest = largest(l, row);
+        while let (Some(row), Some([out, mut padding])) = (logits.take_row(), out.take_row()) {
+            let largest = largest_of(l, row);
             let mass = sum(l, Exp { largest }, row, row);
             match form {
                 ShareForm::Probability => {
@@ -54,9 +52,39 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
                     map(l, LnShare { largest, ln_mass }, row, row, T::ZERO, &[], out);
                 }
             }
-            if !padding.is_empty() {
+            if padding.len() > 0 {
                 padding.fill(T::ZERO);
             }
+        }
+    }
+}
+
+/// Short rows without padding; what is stored in 16 bits in as many at a time as there is room for.
+#[inline(always)]
+fn rows_in_pieces<L: Lanes>(
+    l: L,
+    form: ShareForm,
+    mut logits: Numbers<'_, L::Elem>,
+    classes: usize,
+    mut out: Places<'_, L::Elem>,
+) {
+    let zero = L::Elem::ZERO;
+    let (mut room_in, mut room_out) = (room::<_, WRITTEN_PIECE>(), room::<_, WRITTEN_PIECE>());
+    let piece = if out.is_wide() { out.len() } else { WRITTEN_PIECE / classes * classes };
+    loop {
+        let length = piece.min(out.len());
+        let (Some(logits), Some(mut out_piece)) = (logits.take(length), out.take(length)) else {
+            return;
+        };
+        let values = logits.in_room(zero, &mut room_in);
+        let places = out_piece.in_room(zero, &mut room_out, false);
+        match form {
+            ShareForm::Probability => short_rows::<L, false>(l, values, classes, places),
+            ShareForm::Logarithm => short_rows::<L, true>(l, values, classes, places),
+        }
+        out_piece.keep(&room_out);
+        if out.len() == 0 {
+            return;
         }
     }
 }
@@ -260,6 +288,24 @@ impl<T: Float> Formula<T> for LnShare<T> {
     fn fill(self) -> (T, T) {
         (T::ZERO, T::ZERO)
     }
+}
+
+/// The largest of numbers as they are stored, as [`largest`] has it.
+#[inline(always)]
+pub(crate) fn largest_of<L: Lanes>(l: L, mut row: Numbers<'_, L::Elem>) -> L::Elem {
+    let mut room = room::<_, PIECE>();
+    let piece = if row.is_wide() { row.len() } else { PIECE };
+    let mut found = L::Elem::NEG_INFINITY;
+    while let Some(part) = row.take(piece.min(row.len())) {
+        let of_part = largest(l, part.in_room(L::Elem::ZERO, &mut room));
+        if found < of_part {
+            found = of_part;
+        }
+        if row.len() == 0 {
+            break;
+        }
+    }
+    found
 }
 
 /// The largest element, +0 where zeros are. With a NaN in the row it is the largest number, and

@@ -3,18 +3,19 @@
 use crate::float::Float;
 use crate::formula::{Formula, any_value, register_value, usual_values};
 use crate::lanes::{Kernel, Lanes, usual};
+use crate::numbers::{Numbers, Places, room};
 use crate::stream::group::first_four;
-use crate::stream::order::GROUP;
+use crate::stream::order::{GROUP, WRITTEN_PIECE};
 use crate::upstream::Upstream;
 
-/// A formula over slices of one length, in rows of `row_length > 0` elements.
-pub(crate) struct Map<'a, T, F> {
+/// A formula over numbers of one length, in rows of `row_length > 0` elements.
+pub(crate) struct Map<'a, T: Float, F> {
     pub(crate) formula: F,
-    pub(crate) x: &'a [T],
-    pub(crate) t: &'a [T],
+    pub(crate) x: Numbers<'a, T>,
+    pub(crate) t: Numbers<'a, T>,
     pub(crate) row_length: usize,
     pub(crate) upstream: Upstream<'a, T>,
-    pub(crate) out: &'a mut [T],
+    pub(crate) out: Places<'a, T>,
 }
 
 impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
@@ -24,9 +25,9 @@ impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
     fn run<L: Lanes<Elem = T>>(self, l: L) {
         let Map { formula, mut x, mut t, row_length, upstream, mut out } = self;
         let mut index = 0;
-        while let (Some(x), Some(t), Some(out)) =
-            (x.split_off(..row_length), t.split_off(..row_length), out.split_off_mut(..row_length))
-            && !out.is_empty()
+        while out.len() > 0
+            && let (Some(x), Some(t), Some(out)) =
+                (x.take(row_length), t.take(row_length), out.take(row_length))
         {
             let (same, each) = match upstream {
                 Upstream::Uniform(factor) => (factor, &[][..]),
@@ -39,9 +40,44 @@ impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
     }
 }
 
-/// The upstream gradient of element `i` is `each[i]`, or `same` where `each` is empty.
+/// The upstream gradient of element `i` is `each[i]`, or `same` where `each` is empty. What is stored in 16 bits
+/// goes by in pieces.
 #[inline(always)]
 pub(crate) fn map<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    mut x: Numbers<'_, L::Elem>,
+    mut t: Numbers<'_, L::Elem>,
+    same: L::Elem,
+    mut each: &[L::Elem],
+    mut out: Places<'_, L::Elem>,
+) {
+    let zero = L::Elem::ZERO;
+    let (mut room_x, mut room_t, mut room_out) =
+        (room::<_, WRITTEN_PIECE>(), room::<_, WRITTEN_PIECE>(), room::<_, WRITTEN_PIECE>());
+    let piece = if out.is_wide() { out.len() } else { WRITTEN_PIECE };
+    loop {
+        let length = piece.min(out.len());
+        let (Some(x), Some(t), Some(mut out_piece)) =
+            (x.take(length), t.take(length), out.take(length))
+        else {
+            return;
+        };
+        let each = each.split_off(..length.min(each.len())).unwrap_or_default();
+        let x = x.in_room(zero, &mut room_x);
+        let t = t.in_room(zero, &mut room_t);
+        let places = out_piece.in_room(zero, &mut room_out, false);
+        map_slices(l, formula, x, t, same, each, places);
+        out_piece.keep(&room_out);
+        if out.len() == 0 {
+            return;
+        }
+    }
+}
+
+/// The same over slices.
+#[inline(always)]
+fn map_slices<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
     x: &[L::Elem],

@@ -1,6 +1,6 @@
 //! The opt-in check of what a caller says its numbers are.
 
-use super::computed::computed_target;
+use super::computed;
 use crate::backend::Backend;
 use crate::compiled::pairs::{Pairs, Single};
 use crate::element::Element;
@@ -43,7 +43,7 @@ pub(super) fn validate_rows<T: Element>(
     while let Some(part) = left.split_off(..row_length)
         && !part.is_empty()
     {
-        let values = computed_target(all.with(part));
+        let values = computed::target(all.with(part));
         let sum: f64 = T::Kernels::mass(Single { backend, values }).into();
         let is_near_one = (sum - 1.0).abs() <= tolerance.into();
         if !is_near_one {

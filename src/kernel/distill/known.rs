@@ -10,8 +10,9 @@ use super::problem::Problem;
 use crate::backend::Number;
 use crate::float::Float;
 use crate::lanes::scalar::Scalar;
+use crate::numbers::Numbers;
 use crate::stream::compensated::Compensated;
-use crate::teacher::{Divergence, Teacher};
+use crate::teacher::{Divergence, TeacherNumbers};
 
 /// What one read of a row tells.
 pub(super) struct Known<T> {
@@ -35,14 +36,14 @@ pub(super) struct Known<T> {
 /// Where only a gradient needs it, without `WEIGH`, the masses are left in its place.
 pub(super) fn first_read<T: Number, const WEIGH: bool>(
     problem: &Problem<'_, T>,
-    student: &[T],
+    student: Numbers<'_, T>,
     teacher: TeacherRow<'_, T>,
     grad: &mut [T],
 ) -> Known<T> {
     let backend = problem.backend;
     let logits = Logits::new(problem.temperature);
     match (problem.teacher, teacher) {
-        (Teacher::Probs(_), TeacherRow::Numbers(probs)) => {
+        (TeacherNumbers::Probs(_), TeacherRow::Numbers(probs)) => {
             let (companion, x, t, masses) = (Probs, student, probs, &mut [][..]);
             let reference = Reference::OfBlocks;
             let read = backend.run(FirstRead::<_, _, WEIGH> {
@@ -59,7 +60,7 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
         }
         (_, TeacherRow::Numbers(numbers)) => {
             let of_teacher = match problem.teacher {
-                Teacher::LogProbs(_) => Logits::new(T::ONE),
+                TeacherNumbers::LogProbs(_) => Logits::new(T::ONE),
                 _ => logits,
             };
             let read = if problem.divergence == Divergence::Reverse {
@@ -98,7 +99,7 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
                 masses,
                 reference,
             });
-            let logit = student.get(class).copied().unwrap_or(T::NAN);
+            let logit = student.get(class).unwrap_or(T::NAN);
             Known::of_class(problem, Measured::new(read.logits, read.mass), logit, read.usual)
         }
     }
@@ -133,7 +134,7 @@ impl<T: Float> Known<T> {
         let mut known = Known::of_student(student);
         let reference = teacher.logits.reference;
         let mut put_back = T::ONE;
-        if let Teacher::LogProbs(_) = problem.teacher {
+        if let TeacherNumbers::LogProbs(_) = problem.teacher {
             // Nothing is divided by the mass: what the reference took away is put back.
             put_back = exp_of(reference);
             known.teacher_mass = put_back * teacher.mass;
@@ -148,10 +149,10 @@ impl<T: Float> Known<T> {
         {
             let weighted = total(weighted);
             let [mean, shift] = match problem.teacher {
-                Teacher::LogProbs(_) if student_weighs => {
+                TeacherNumbers::LogProbs(_) if student_weighs => {
                     [weighted / student.mass, T::ZERO - reference - ln_of(student.mass)]
                 }
-                Teacher::LogProbs(_) => {
+                TeacherNumbers::LogProbs(_) => {
                     let shift = known.teacher_mass * (reference + ln_of(student.mass));
                     [put_back * weighted, shift]
                 }
@@ -205,13 +206,17 @@ impl<T: Float> Known<T> {
         // Rounded log-probabilities do not sum to one, those of a softmax no more than others:
         // within this they count as normalised.
         let rounding = match problem.teacher {
-            Teacher::LogProbs(_) => T::from_f64(16.0) * T::UNIT,
-            Teacher::Logits(_) | Teacher::Probs(_) | Teacher::Classes(_) => T::ZERO,
+            TeacherNumbers::LogProbs(_) => T::from_f64(16.0) * T::UNIT,
+            TeacherNumbers::Logits(_) | TeacherNumbers::Probs(_) | TeacherNumbers::Classes(_) => {
+                T::ZERO
+            }
         };
         if magnitude <= rounding {
             // Only where a probability is subnormal can rounding make it negative.
             if convex < T::ZERO { T::ZERO } else { convex }
-        } else if magnitude <= T::from_f64(0.5) && matches!(problem.teacher, Teacher::Probs(_)) {
+        } else if magnitude <= T::from_f64(0.5)
+            && matches!(problem.teacher, TeacherNumbers::Probs(_))
+        {
             convex + excess
         } else {
             total(terms.plain)

@@ -11,10 +11,11 @@ use super::passes::kept::{KeptPass, KeptRead};
 use super::passes::second::{Pass, SecondRead, TeacherSide, Terms};
 use super::problem::{Accumulation, Losses, Outcome, Party, Problem, RowGradient, Wanted};
 use crate::backend::Number;
-use crate::float::Float;
+use crate::float::{Computed, Float};
 use crate::lanes::scalar::Scalar;
+use crate::numbers::{Numbers, Places};
 use crate::stream::compensated::Compensated;
-use crate::teacher::{Divergence, Teacher};
+use crate::teacher::{Divergence, TeacherNumbers};
 
 /// Runs over all rows.
 pub(crate) fn distill<T: Number>(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T> {
@@ -37,7 +38,7 @@ pub(crate) fn distill<T: Number>(problem: Problem<'_, T>, wanted: Wanted<'_, T>)
             }
             Some(_) | None => {
                 if let Some(slope) = slope {
-                    slope.fill(T::ZERO);
+                    slope.nothing();
                 }
                 T::ZERO
             }
@@ -53,13 +54,13 @@ pub(crate) fn distill<T: Number>(problem: Problem<'_, T>, wanted: Wanted<'_, T>)
 /// The loss of one row, 0 if nobody asked, and its gradient.
 fn row<T: Number>(
     problem: &Problem<'_, T>,
-    student: &[T],
+    student: Numbers<'_, T>,
     teacher: TeacherRow<'_, T>,
     weight: T,
     loss: bool,
     gradient: Option<RowGradient<'_, T>>,
 ) -> T {
-    let Some(gradient) = gradient else {
+    let Some(mut gradient) = gradient else {
         let known = first_read::<T, true>(problem, student, teacher, &mut []);
         if !known.is_valid {
             return T::NAN;
@@ -71,14 +72,14 @@ fn row<T: Number>(
         });
     };
     // A gradient needs the masses alone; a loss beside it comes from the second read. They are kept in
-    // the gradient's place, unless there are numbers in it that count.
-    let room = match gradient.accumulation {
-        Accumulation::Replace => &mut *gradient.out,
-        Accumulation::Add => &mut [],
+    // the gradient's place, unless there are numbers in it that count or it is too narrow for them.
+    let room = match (gradient.accumulation, &mut gradient.out) {
+        (Accumulation::Replace, Places::Wide(places)) => &mut **places,
+        (Accumulation::Replace, Places::Narrow(..)) | (Accumulation::Add, _) => &mut [],
     };
     let known = first_read::<T, false>(problem, student, teacher, room);
     if !known.is_valid {
-        gradient.fill(T::NAN);
+        gradient.undefined();
         return T::NAN;
     }
     let RowGradient { of, upstream, accumulation, out } = gradient;
@@ -110,48 +111,48 @@ fn row<T: Number>(
 }
 
 /// Where a row's gradient goes.
-struct Place<'a, T> {
+struct Place<'a, T: Computed> {
     accumulation: Accumulation,
     /// Empty if there is none.
-    grad: &'a mut [T],
+    grad: Places<'a, T>,
 }
 
-impl<T> Place<'_, T> {
+impl<T: Computed> Place<'_, T> {
     /// That of no gradient.
     fn none() -> Self {
-        Place { accumulation: Accumulation::Replace, grad: &mut [] }
+        Place { accumulation: Accumulation::Replace, grad: Places::none() }
     }
 
     fn again(&mut self) -> Place<'_, T> {
-        Place { accumulation: self.accumulation, grad: self.grad }
+        Place { accumulation: self.accumulation, grad: self.grad.again() }
     }
 }
 
 /// Reads the row again. Of kept masses the gradient's place has them before it has the gradient.
 fn read<T: Number>(
     problem: &Problem<'_, T>,
-    student: &[T],
+    student: Numbers<'_, T>,
     teacher: TeacherRow<'_, T>,
     known: &Known<T>,
     pass: Pass<T>,
     place: Place<'_, T>,
 ) -> Terms<T> {
-    let Place { accumulation, grad } = place;
+    let Place { accumulation, mut grad } = place;
     if known.kept
         && let Some(pass) = KeptPass::new(&pass)
-        && let TeacherRow::Numbers(teacher) = teacher
+        && let (TeacherRow::Numbers(teacher), Places::Wide(grad)) = (teacher, grad.again())
     {
         return problem.backend.run(KeptRead { pass, student, teacher, grad });
     }
-    let grad = if pass.asked.gradient.is_some() { grad } else { &mut [] };
+    let grad = if pass.asked.gradient.is_some() { grad } else { Places::none() };
     problem.backend.run(SecondRead { pass, student, teacher, accumulation, grad })
 }
 
 /// Whether the gradient of one side is by logits, which a softmax makes shares of.
-fn is_softmax<T>(problem: &Problem<'_, T>, of: Party) -> bool {
+fn is_softmax<T: Computed>(problem: &Problem<'_, T>, of: Party) -> bool {
     match of {
         Party::Student => true,
-        Party::Teacher => matches!(problem.teacher, Teacher::Logits(_)),
+        Party::Teacher => matches!(problem.teacher, TeacherNumbers::Logits(_)),
     }
 }
 
@@ -171,9 +172,9 @@ impl<T: Float> Known<T> {
             aligned.is_none() || matches!(problem.divergence, Divergence::JensenShannon { .. });
         let teacher = match (self.teacher, problem.teacher) {
             (Some(teacher), _) => TeacherSide::Logits(teacher.normalised(logarithms)),
-            (None, Teacher::Probs(_)) => TeacherSide::Probs,
-            (None, Teacher::Classes(_)) => TeacherSide::OneHot,
-            (None, Teacher::Logits(_) | Teacher::LogProbs(_)) => {
+            (None, TeacherNumbers::Probs(_)) => TeacherSide::Probs,
+            (None, TeacherNumbers::Classes(_)) => TeacherSide::OneHot,
+            (None, TeacherNumbers::Logits(_) | TeacherNumbers::LogProbs(_)) => {
                 TeacherSide::Logits(Normalised::identity())
             }
         };
@@ -199,7 +200,7 @@ impl<T: Float> Known<T> {
     ) -> (Slope<T>, T) {
         let factor = factor * divergence.share(of);
         let softmax = is_softmax(problem, of);
-        let probs = of == Party::Teacher && matches!(problem.teacher, Teacher::Probs(_));
+        let probs = of == Party::Teacher && matches!(problem.teacher, TeacherNumbers::Probs(_));
         // The derivative of the weight itself.
         let center = match problem.divergence {
             Divergence::Forward | Divergence::Reverse => T::ZERO - T::ONE,

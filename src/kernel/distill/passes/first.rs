@@ -15,21 +15,27 @@ use crate::formula::or_nothing;
 use crate::kernel::distill::parts::logits::Logits;
 use crate::kernel::distill::parts::numbers::exp_of;
 use crate::kernel::distill::parts::totals::totals;
-use crate::kernel::softmax::largest;
+use crate::kernel::softmax::largest_of;
 use crate::lanes::scalar::Scalar;
 use crate::lanes::{self, Arithmetic, Kernel, Lanes};
 use crate::math::{exp_factor, ln_minus};
+use crate::numbers::{Numbers, room};
 use crate::stream::compensated::Compensated;
 use crate::stream::group::{part, registers, store, whole};
-use crate::stream::order::{GROUP, tile_length};
+use crate::stream::order::{GROUP, PIECE, SMALL, tile_length};
 
 /// Tiles of a block: 4 KB of each slice.
 const TILES: usize = 8;
+
+/// Room for any block.
+const BLOCK: usize = TILES * tile_length::<f32>();
 
 /// The slice that goes with the logits.
 pub(crate) trait Companion<T: Float>: Copy {
     /// A number without mass.
     const FILL: T;
+    /// Whether the slice is looked at.
+    const READS: bool = true;
 
     /// Whether the logits' masses are the weights.
     const LOGITS_WEIGH: bool = false;
@@ -133,6 +139,7 @@ pub(crate) struct Nothing;
 
 impl<T: Float> Companion<T> for Nothing {
     const FILL: T = T::ZERO;
+    const READS: bool = false;
 
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, _: L, _: [L::Vec; GROUP]) -> bool {
@@ -175,11 +182,11 @@ type Sums<L> = [<L as Lanes>::Bank<Compensated<<L as Arithmetic>::Vec>>; 3];
 
 /// A read of a row of logits and its companion, which is as long or, for [`Nothing`], the logits.
 /// Without `WEIGH` the weighted differences are left out.
-pub(crate) struct FirstRead<'a, T, C, const WEIGH: bool> {
+pub(crate) struct FirstRead<'a, T: Float, C, const WEIGH: bool> {
     pub(crate) logits: Logits<T>,
     pub(crate) companion: C,
-    pub(crate) x: &'a [T],
-    pub(crate) t: &'a [T],
+    pub(crate) x: Numbers<'a, T>,
+    pub(crate) t: Numbers<'a, T>,
     /// Where the logits' masses are left; or empty, as always with `WEIGH`.
     pub(crate) masses: &'a mut [T],
     pub(crate) reference: Reference,
@@ -203,13 +210,24 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T
         let mut sums: Sums<L> = [l.bank(Compensated::zero(l)); 3];
         let mut all_usual = true;
         let mut first = None;
-        let tile = tile_length::<T>();
-        let block = TILES * tile;
+        let block = TILES * tile_length::<T>();
         if !WEIGH && reference == Reference::OfRow {
             raise::<L, C, WEIGH>(l, &mut logits, &mut companion, [x, t], None);
             first = Some(references(logits, companion));
         }
-        for (x, t) in x.chunks(block).zip(t.chunks(block)) {
+        let (mut room_x, mut room_t) = (room::<_, BLOCK>(), room::<_, BLOCK>());
+        let elements = x.len();
+        let mut start = 0;
+        while start < elements {
+            let length = block.min(elements - start);
+            let (Some(mut x), Some(mut t)) = (x.part(start, length), t.part(start, length)) else {
+                break;
+            };
+            // Where there is room, a block is widened once for all that is done with it.
+            if !SMALL {
+                x = Numbers::Wide(x.in_room(T::ZERO, &mut room_x));
+                t = if C::READS { Numbers::Wide(t.in_room(T::ZERO, &mut room_t)) } else { x };
+            }
             let mut usual = first.is_some() && all_below(l, logits, companion, x, t);
             if !usual {
                 let before = first.is_some().then_some(&mut sums);
@@ -220,10 +238,9 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T
             if first.is_none() {
                 first = Some(references(logits, companion));
             }
-            for (x, t) in x.chunks(tile).zip(t.chunks(tile)) {
-                let masses = masses.split_off_mut(..x.len().min(masses.len())).unwrap_or_default();
-                add_tile::<L, C, WEIGH>(l, logits, companion, [x, t], usual, masses, &mut sums);
-            }
+            let masses = masses.split_off_mut(..length.min(masses.len())).unwrap_or_default();
+            add_block::<L, C, WEIGH>(l, logits, companion, [x, t], usual, masses, &mut sums);
+            start += length;
         }
         if let Some([of_logits, of_companion]) = first {
             all_usual &= logits.is_close_to(of_logits);
@@ -231,7 +248,7 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T
                 all_usual &= logits.is_close_to(of_companion);
             }
         }
-        let [mass, companion_mass, weighted] = totals(l, sums, x.len());
+        let [mass, companion_mass, weighted] = totals(l, sums, elements);
         Statistics { logits, companion, mass, companion_mass, weighted, usual: all_usual }
     }
 }
@@ -248,6 +265,28 @@ fn references<T: Float, C: Companion<T>>(logits: Logits<T>, mut companion: C) ->
 /// Whether a block is all usual and needs no other reference.
 #[inline(always)]
 fn all_below<L: Lanes, C: Companion<L::Elem>>(
+    l: L,
+    logits: Logits<L::Elem>,
+    companion: C,
+    mut x: Numbers<'_, L::Elem>,
+    mut t: Numbers<'_, L::Elem>,
+) -> bool {
+    let (mut room_x, mut room_t) = (room::<_, PIECE>(), room::<_, PIECE>());
+    let piece = if x.is_wide() && t.is_wide() { x.len() } else { PIECE };
+    while x.len() > 0
+        && let (Some(x), Some(t)) = (x.take(piece.min(x.len())), t.take(piece.min(t.len())))
+    {
+        let x = x.in_room(L::Elem::ZERO, &mut room_x);
+        let t = if C::READS { t.in_room(L::Elem::ZERO, &mut room_t) } else { x };
+        if !slices_below(l, logits, companion, x, t) {
+            return false;
+        }
+    }
+    true
+}
+
+#[inline(always)]
+fn slices_below<L: Lanes, C: Companion<L::Elem>>(
     l: L,
     logits: Logits<L::Elem>,
     companion: C,
@@ -276,7 +315,7 @@ fn raise<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     l: L,
     logits: &mut Logits<L::Elem>,
     companion: &mut C,
-    [x, t]: [&[L::Elem]; 2],
+    [x, t]: [Numbers<'_, L::Elem>; 2],
     sums: Option<&mut Sums<L>>,
 ) {
     let none = L::Elem::ZERO;
@@ -334,8 +373,8 @@ fn rescaled<L: Lanes>(l: L, sum: Compensated<L::Vec>, factor: L::Elem) -> Compen
 
 /// By how much exponents change (0 or less) now that the logits' reference covers this block.
 #[inline(always)]
-fn risen<L: Lanes>(l: L, logits: &mut Logits<L::Elem>, block: &[L::Elem]) -> L::Elem {
-    let largest = largest(l, block);
+fn risen<L: Lanes>(l: L, logits: &mut Logits<L::Elem>, block: Numbers<'_, L::Elem>) -> L::Elem {
+    let largest = largest_of(l, block);
     if logits.top < largest {
         let at_largest = logits.at(largest);
         let by = at_largest.exponent(Scalar::<L::Elem>::NEW, logits.reference);
@@ -343,6 +382,28 @@ fn risen<L: Lanes>(l: L, logits: &mut Logits<L::Elem>, block: &[L::Elem]) -> L::
         by
     } else {
         L::Elem::ZERO
+    }
+}
+
+#[inline(always)]
+fn add_block<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
+    l: L,
+    logits: Logits<L::Elem>,
+    companion: C,
+    [mut x, mut t]: [Numbers<'_, L::Elem>; 2],
+    usual: bool,
+    mut masses: &mut [L::Elem],
+    sums: &mut Sums<L>,
+) {
+    let (mut room_x, mut room_t) = (room::<_, PIECE>(), room::<_, PIECE>());
+    let tile = tile_length::<L::Elem>();
+    while x.len() > 0
+        && let (Some(x), Some(t)) = (x.take(tile.min(x.len())), t.take(tile.min(t.len())))
+    {
+        let x = x.in_room(L::Elem::ZERO, &mut room_x);
+        let t = if C::READS { t.in_room(L::Elem::ZERO, &mut room_t) } else { x };
+        let masses = masses.split_off_mut(..x.len().min(masses.len())).unwrap_or_default();
+        add_tile::<L, C, WEIGH>(l, logits, companion, [x, t], usual, masses, sums);
     }
 }
 

@@ -10,15 +10,19 @@ use crate::kernel::distill::parts::slope::{Slope, weighted_slope};
 use crate::kernel::distill::parts::totals::totals;
 use crate::kernel::distill::problem::Party;
 use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
+use crate::numbers::{Numbers, room};
 use crate::stream::compensated::Compensated;
 use crate::stream::group::{part, registers, store, whole};
 use crate::stream::order::{GROUP, tile_length};
 
+/// Room for any tile.
+const TILE: usize = tile_length::<f32>();
+
 /// A pass over such rows.
-pub(crate) struct KeptRead<'a, T> {
+pub(crate) struct KeptRead<'a, T: Float> {
     pub(crate) pass: KeptPass<T>,
-    pub(crate) student: &'a [T],
-    pub(crate) teacher: &'a [T],
+    pub(crate) student: Numbers<'a, T>,
+    pub(crate) teacher: Numbers<'a, T>,
     /// The masses, and then the gradient if it is asked for.
     pub(crate) grad: &'a mut [T],
 }
@@ -40,14 +44,20 @@ impl<T: Float> Kernel<T> for KeptRead<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) -> Terms<T> {
-        let KeptRead { pass, student, teacher, mut grad } = self;
+        let KeptRead { pass, mut student, mut teacher, mut grad } = self;
+        let elements = student.len();
+        let (mut room_x, mut room_t) = (room::<_, TILE>(), room::<_, TILE>());
         let mut sums = [l.bank(Compensated::zero(l))];
         let length = tile_length::<T>();
-        for (x, t) in student.chunks(length).zip(teacher.chunks(length)) {
+        while student.len() > 0
+            && let (Some(x), Some(t)) =
+                (student.take(length.min(student.len())), teacher.take(length.min(teacher.len())))
+        {
+            let (x, t) = (x.in_room(T::ZERO, &mut room_x), t.in_room(T::ZERO, &mut room_t));
             let grad = grad.split_off_mut(..x.len().min(grad.len())).unwrap_or_default();
             pass.tile(l, x, t, grad, &mut sums[0]);
         }
-        let [convex] = totals(l, sums, student.len());
+        let [convex] = totals(l, sums, elements);
         Terms { convex, plain: Compensated { sum: T::ZERO, lost: T::ZERO } }
     }
 }
