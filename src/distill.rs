@@ -1,5 +1,10 @@
 //! Losses of rows of logits: check, dispatch, done.
 
+mod pieces;
+mod validate;
+
+pub use validate::validate_top_k;
+
 use core::marker::PhantomData;
 
 use crate::backend::Backend;
@@ -17,6 +22,7 @@ use crate::reduction::Reduction;
 use crate::rows::{NumberRows, PlaceRows, Rows};
 use crate::shape;
 use crate::teacher::{Divergence, IGNORED, Teacher, TeacherNumbers};
+use crate::top_k::TopKNumbers;
 use crate::upstream::Upstream;
 
 /// The divergence between what a teacher and a student say of each row, from the student's logits.
@@ -36,7 +42,7 @@ use crate::upstream::Upstream;
 /// nearly agree that would be no digit at all; so a loss that comes out below 2¹⁶ `u` of its parts, and
 /// any loss that is computed together with its gradient, is the sum of `p·φ(ln q − ln p)` with
 /// `φ(d) = e^d − 1 − d`. From logits that is right to 1e-3 relative for all losses above 2¹³ `u²`
-/// (3e-11 for `f32`). From logits or classes a loss is never negative, and it is 0 for rows with equal
+/// (3e-11 for `f32`), whichever the divergence and whatever the share of a mixture. From logits or classes a loss is never negative, and it is 0 for rows with equal
 /// bits. A teacher of log-probabilities counts as normalised if they sum to one within `16 u`.
 ///
 /// The bits are the same on every instruction set. A row's sums go through virtual lanes as those of
@@ -47,9 +53,13 @@ use crate::upstream::Upstream;
 /// |---|---|
 /// | logit −∞ | a class of probability 0 on that side |
 /// | on both sides | takes no part: gradient 0 |
-/// | on the side that does not weigh alone, `p > 0` against it | loss +∞ |
+/// | on the side that does not weigh alone, `p > 0` against it | loss +∞; gradient by logits of the side that does not weigh as ever, by those of the other one NaN for the class, −∞·`g` for what else has a probability, 0 for what has none: by a teacher of [0, −∞, −∞], beside a student of [−∞, 0, 0], it is NaN, 0, 0 |
 /// | logits of student or teacher all −∞, or with a +∞ or a NaN | NaN throughout, in that row only |
+/// | finite logits whose difference is out of range, but not once the temperature has divided it | as any others |
 /// | weight ±0 | 0: the row is not read |
+/// | weight negative | a factor like any other: loss and gradient change their sign; in `weighted_mean` it counts in both sums, and weights that sum to 0 are divided by |
+/// | weight NaN | NaN: the row's loss and gradient, and every total |
+/// | weight ±∞ | loss and gradient times it, NaN where they are 0; `weighted_mean` NaN |
 /// | teacher's probabilities or log-probabilities | as the formulas have it in IEEE arithmetic; zero takes no part where it weighs |
 ///
 /// # Examples
@@ -132,6 +142,13 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
                 shape::teacher_rows(rows, indices.len())?;
                 shape::class_indices(indices, classes, IGNORED)?;
             }
+            Teacher::TopK(top_k) => {
+                shape::teacher_rows(rows, top_k.rows().unwrap_or(rows))?;
+                let named = top_k.classes.iter().zip(top_k.log_probs);
+                let is_empty = |ln_p: T| ln_p.to_f64() == f64::NEG_INFINITY;
+                let named = named.map(|(&class, &ln_p)| (!is_empty(ln_p)).then_some(class));
+                shape::named_classes(named, top_k.k, classes)?;
+            }
         }
         Ok(DistillLoss {
             problem: Problem {
@@ -174,7 +191,8 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
     /// The same with another divergence.
     ///
     /// # Errors
-    /// [`Error::Beta`] for a share that is not above 0 and below 1.
+    /// [`Error::Beta`] for a share that is not above 0 and below 1, [`Error::TopKDivergence`] for any
+    /// but the forward one if the teacher is [`Teacher::TopK`].
     /// # Examples
     /// ```
     /// use kldiv::{DistillLoss, Divergence, Rows, Teacher};
@@ -193,6 +211,11 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
                 return Err(Error::Beta { value: beta.into() });
             }
             Divergence::Forward | Divergence::Reverse | Divergence::JensenShannon { .. } => {}
+        }
+        if let TeacherNumbers::TopK(TopKNumbers { k, .. }) = self.problem.teacher
+            && divergence != Divergence::Forward
+        {
+            return Err(Error::TopKDivergence { k });
         }
         Ok(DistillLoss { problem: Problem { divergence, ..self.problem }, ..self })
     }
@@ -362,6 +385,8 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
     /// # Accuracy
     /// Within `8 u` of the size of the formula's parts, the probabilities' own errors
     /// `u·p·(|ln p| + ln classes + 7)` among them, where no probability is subnormal.
+    /// Jensen–Shannon's from logits keeps its digits however close both sides are and however small a share:
+    /// `8 u·(g/τ)·(|s| + q·Σ|s|)·(|ln q| + ln classes + 8)`.
     /// # Special values
     /// As [above](DistillLoss#special-values).
     /// # Examples
@@ -402,7 +427,7 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
     /// # Errors
     /// [`Error::OutputLength`] and [`Error::UpstreamLength`] if they have not,
     /// [`Error::UpstreamPerElement`] for that kind, [`Error::ClassesGradient`] if the teacher is class
-    /// indices. `grad` has not been touched then.
+    /// indices, [`Error::TopKGradient`] if it names few classes of each row. `grad` has not been touched then.
     /// # Accuracy
     /// Within `8 u` of the size of the formula's parts, the probabilities' own errors
     /// `u·p·(|ln p| + ln classes + 7)` among them, where no probability is subnormal.
@@ -502,6 +527,9 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
             ) => rows,
             (Party::Teacher, TeacherNumbers::Classes(indices)) => {
                 return Err(Error::ClassesGradient { rows: indices.len() });
+            }
+            (Party::Teacher, TeacherNumbers::TopK(TopKNumbers { k, .. })) => {
+                return Err(Error::TopKGradient { k });
             }
             (Party::Student, _) => self.problem.student,
         };

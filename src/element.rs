@@ -25,7 +25,8 @@ use crate::float::Computed;
 /// assert_eq!(f32::from_f64(0.1), 0.1_f32);
 /// ```
 pub trait Element:
-    Copy
+    Computed
+    + Copy
     + Debug
     + PartialOrd
     + Into<f64>
@@ -38,7 +39,7 @@ pub trait Element:
     + 'static
 {
     /// What is computed in, and what sums are given in.
-    type Real: Element<Real = Self::Real> + Computed;
+    type Real: Element<Real = Self::Real>;
     /// The kernels: kept out of this trait, so that their names are free in generic code.
     #[doc(hidden)]
     type Kernels: Compiled<Self, Self::Real>;
@@ -91,10 +92,16 @@ mod half_types {
     use half::{bf16, f16};
 
     use super::Element;
+    use crate::float::Computed;
     use crate::float::half::{to_bf16, to_f16, to_odd};
+    use crate::float::narrow::Never;
 
     macro_rules! half_type {
         ($($elem:ident from $narrow:ident),+) => {$(
+            impl Computed for $elem {
+                type Narrow = Never;
+            }
+
             /// With the feature `half`. Its own arithmetic rounds each result; what is computed here is computed in
             /// `f32`.
             impl Element for $elem {

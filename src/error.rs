@@ -1,8 +1,11 @@
 //! One error type; a variant for each cause, each with the numbers that disagree.
 
+mod number;
+
 use core::fmt;
 
 use crate::isa::Isa;
+use number::Short;
 
 /// Which of the two distributions a number belongs to.
 ///
@@ -18,6 +21,10 @@ pub enum Side {
     Input,
     /// The reference distribution.
     Target,
+    /// The input of [`DistillLoss`](crate::DistillLoss).
+    Student,
+    /// Its target.
+    Teacher,
 }
 
 impl fmt::Display for Side {
@@ -25,6 +32,8 @@ impl fmt::Display for Side {
         f.write_str(match self {
             Side::Input => "input",
             Side::Target => "target",
+            Side::Student => "student",
+            Side::Teacher => "teacher",
         })
     }
 }
@@ -32,7 +41,8 @@ impl fmt::Display for Side {
 /// Why a call was refused: one variant for each cause, with the numbers that disagree.
 ///
 /// No output has been touched when one is returned. Numbers found in data are widened to `f64`,
-/// which is exact. There may be more variants in later versions.
+/// which is exact; in words they stand with the digits that tell them from others of their type, and with an
+/// exponent where that is shorter. There may be more variants in later versions.
 ///
 /// # Units
 /// Lengths count elements, not bytes, unless they say so; indices and rows count from 0.
@@ -143,7 +153,8 @@ pub enum Error {
         /// What was found.
         value: f64,
     },
-    /// [`validate`](crate::KlDiv::validate) found a row whose probabilities do not sum to one.
+    /// [`KlDiv::validate`](crate::KlDiv::validate) or [`DistillLoss::validate`](crate::DistillLoss::validate)
+    /// found a row whose probabilities do not sum to one.
     RowSum {
         /// Where it was found.
         side: Side,
@@ -151,6 +162,46 @@ pub enum Error {
         row: usize,
         /// Its sum.
         sum: f64,
+    },
+    /// [`DistillLoss::validate`](crate::DistillLoss::validate) found a logit that is NaN or +∞: its row has
+    /// no softmax.
+    Logit {
+        /// Whose it is.
+        side: Side,
+        /// Its row.
+        row: usize,
+        /// Its index in the row.
+        index: usize,
+        /// What was found.
+        value: f64,
+    },
+    /// [`DistillLoss::validate`](crate::DistillLoss::validate) found a row of logits that are all −∞: it has
+    /// no softmax.
+    NoLogit {
+        /// Whose it is.
+        side: Side,
+        /// The row.
+        row: usize,
+    },
+    /// [`DistillLoss::validate`](crate::DistillLoss::validate) found one of the teacher's probabilities that
+    /// is negative or NaN.
+    TeacherProbability {
+        /// Its row.
+        row: usize,
+        /// Its index in the row.
+        index: usize,
+        /// What was found.
+        value: f64,
+    },
+    /// [`DistillLoss::validate`](crate::DistillLoss::validate) found one of the teacher's log-probabilities
+    /// that is above the tolerance, most often a probability or a logit, or NaN.
+    TeacherLogProbability {
+        /// Its row.
+        row: usize,
+        /// Its index in the row.
+        index: usize,
+        /// What was found.
+        value: f64,
     },
     /// Student and teacher differ in the number of their rows:
     /// [`DistillLoss::new`](crate::DistillLoss::new).
@@ -168,7 +219,8 @@ pub enum Error {
         /// Classes of the teacher.
         teacher: usize,
     },
-    /// An index of [`Teacher::Classes`](crate::Teacher::Classes) that no class has.
+    /// An index of [`Teacher::Classes`](crate::Teacher::Classes) or [`Teacher::TopK`](crate::Teacher::TopK)
+    /// that no class has.
     ClassIndex {
         /// Its row.
         row: usize,
@@ -176,6 +228,57 @@ pub enum Error {
         index: u32,
         /// Classes of the student; indices are below.
         classes: usize,
+    },
+    /// A [`TopK`](crate::TopK) has not as many classes as log-probabilities.
+    TopKLength {
+        /// Class indices.
+        classes: usize,
+        /// Log-probabilities.
+        log_probs: usize,
+    },
+    /// The places of a [`TopK`](crate::TopK) cannot be cut into rows of `k`.
+    TopKRows {
+        /// Class indices.
+        len: usize,
+        /// Places that a row was said to have.
+        k: usize,
+    },
+    /// [`Teacher::TopK`](crate::Teacher::TopK) has the forward divergence only.
+    TopKDivergence {
+        /// Places of a row.
+        k: usize,
+    },
+    /// [`Teacher::TopK`](crate::Teacher::TopK) has no gradient.
+    TopKGradient {
+        /// Places of a row.
+        k: usize,
+    },
+    /// [`validate_top_k`](crate::validate_top_k) or [`DistillLoss::validate`](crate::DistillLoss::validate)
+    /// found a row that names a class twice.
+    RepeatedClass {
+        /// The row.
+        row: usize,
+        /// The class, the lowest of those.
+        index: u32,
+    },
+    /// Rows come in pieces from a teacher of logits only: [`row_states`](crate::DistillLoss::row_states) and
+    /// [`grad_student_within`](crate::DistillLoss::grad_student_within).
+    PiecesTeacher {
+        /// Rows.
+        rows: usize,
+    },
+    /// Rows in pieces have no Jensen–Shannon divergence:
+    /// [`grad_student_within`](crate::DistillLoss::grad_student_within).
+    PiecesDivergence {
+        /// Rows.
+        rows: usize,
+    },
+    /// There is not one [`RowState`](crate::RowState) for each row.
+    StatesLength {
+        /// Rows.
+        expected: usize,
+        /// States.
+        found: usize,
     },
     /// There is not one weight for each row: [`row_weights`](crate::DistillLoss::row_weights).
     WeightsLength {
@@ -275,9 +378,11 @@ impl fmt::Display for Error {
             }
             Error::Nan { side, index } => write!(f, "{side}[{index}] is NaN"),
             Error::NegativeProbability { side, index, value } => {
+                let value = Short(value);
                 write!(f, "{side}[{index}] = {value} is below zero, not a probability")
             }
             Error::PositiveLogProbability { side, index, value } => {
+                let value = Short(value);
                 write!(
                     f,
                     "{side}[{index}] = {value} is above zero, not a log-probability; \
@@ -285,7 +390,27 @@ impl fmt::Display for Error {
                 )
             }
             Error::RowSum { side, row, sum } => {
+                let sum = Short(sum);
                 write!(f, "probabilities of {side} row {row} sum to {sum}, not to 1")
+            }
+            Error::Logit { side, row, index, value } => {
+                let value = Short(value);
+                write!(f, "logit {index} of {side} row {row} is {value}: the row has no softmax")
+            }
+            Error::NoLogit { side, row } => {
+                write!(f, "logits of {side} row {row} are all -inf: the row has no softmax")
+            }
+            Error::TeacherProbability { row, index, value } => {
+                let value = Short(value);
+                write!(f, "teacher row {row} has {value} at {index}, not a probability")
+            }
+            Error::TeacherLogProbability { row, index, value } => {
+                let value = Short(value);
+                write!(
+                    f,
+                    "teacher row {row} has {value} at {index}, not a log-probability; \
+                     were probabilities or logits passed?"
+                )
             }
             Error::TeacherRows { student, teacher } => {
                 write!(f, "student has {student} rows but teacher has {teacher}")
@@ -298,6 +423,33 @@ impl fmt::Display for Error {
                     f,
                     "class {index} of row {row} is not below {classes}, the number of classes"
                 )
+            }
+            Error::TopKLength { classes, log_probs } => {
+                write!(f, "{classes} class indices but {log_probs} log-probabilities")
+            }
+            Error::TopKRows { len, k } => {
+                write!(f, "{len} class indices cannot be cut into rows of k = {k}")
+            }
+            Error::TopKDivergence { k } => {
+                write!(
+                    f,
+                    "teacher is the top {k} of each row, which has the forward divergence only"
+                )
+            }
+            Error::TopKGradient { k } => {
+                write!(f, "teacher is the top {k} of each row, which have no gradient")
+            }
+            Error::RepeatedClass { row, index } => {
+                write!(f, "row {row} of the teacher names class {index} twice")
+            }
+            Error::PiecesTeacher { rows } => {
+                write!(f, "{rows} rows in pieces need a teacher of logits")
+            }
+            Error::PiecesDivergence { rows } => {
+                write!(f, "{rows} rows in pieces have the forward and the reverse divergence only")
+            }
+            Error::StatesLength { expected, found } => {
+                write!(f, "{found} states of rows, {expected} are needed")
             }
             Error::WeightsLength { expected, found } => {
                 write!(f, "{found} row weights, {expected} are needed")
@@ -313,9 +465,11 @@ impl fmt::Display for Error {
                 write!(f, "teacher is {rows} class indices, which have no gradient")
             }
             Error::Temperature { value } => {
+                let value = Short(value);
                 write!(f, "temperature {value} is not a positive, normal, finite number")
             }
             Error::Beta { value } => {
+                let value = Short(value);
                 write!(f, "share beta = {value} is not above 0 and below 1")
             }
             Error::ExactSumLength { expected, found } => {

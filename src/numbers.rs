@@ -3,6 +3,8 @@
 //! Kernels are written for the former. What is stored otherwise is widened piece by piece, into a room on the
 //! stack that stays in the first cache.
 
+use core::ops::Add;
+
 use crate::float::{Computed, Narrow};
 
 /// Numbers to read.
@@ -126,6 +128,11 @@ impl<'a, R: Computed> Numbers<'a, R> {
         }
     }
 
+    /// All of them.
+    pub(crate) fn all(self) -> impl Iterator<Item = R> + Clone {
+        (0..self.len()).filter_map(move |index| self.get(index))
+    }
+
     /// The same numbers where they lie, or, of a piece that the room has place for, widened.
     #[inline(always)]
     pub(crate) fn in_room<'b, const N: usize>(self, zero: R, room: &'b mut Room<R, N>) -> &'b [R]
@@ -223,9 +230,7 @@ impl<'a, R: Computed> Places<'a, R> {
         match self {
             Places::Wide(values) => values.fill(value),
             Places::Narrow(kind, bits) => {
-                let mut one = [0];
-                kind.narrow(&[value], &mut one);
-                bits.fill(one[0]);
+                bits.fill(kind.narrowed(value));
             }
         }
     }
@@ -248,6 +253,47 @@ impl<'a, R: Computed> Places<'a, R> {
                     kind.widen(bits, places);
                 }
                 places
+            }
+        }
+    }
+
+    /// Adds to each number that is there.
+    #[inline(always)]
+    pub(crate) fn add(self, terms: &[R])
+    where
+        R: Add<Output = R>,
+    {
+        match self {
+            Places::Wide(values) => {
+                for (place, &term) in values.iter_mut().zip(terms) {
+                    *place = *place + term;
+                }
+            }
+            Places::Narrow(kind, bits) => {
+                for (place, &term) in bits.iter_mut().zip(terms) {
+                    *place = kind.narrowed(kind.widened(*place) + term);
+                }
+            }
+        }
+    }
+
+    /// Writes one number, or adds it to what is there.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, index: usize, value: R, added: bool)
+    where
+        R: Add<Output = R>,
+    {
+        match self {
+            Places::Wide(values) => {
+                if let Some(place) = values.get_mut(index) {
+                    *place = if added { *place + value } else { value };
+                }
+            }
+            Places::Narrow(kind, bits) => {
+                if let Some(place) = bits.get_mut(index) {
+                    let value = if added { kind.widened(*place) + value } else { value };
+                    *place = kind.narrowed(value);
+                }
             }
         }
     }

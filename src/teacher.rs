@@ -2,6 +2,7 @@
 
 use crate::float::Computed;
 use crate::rows::{NumberRows, Rows};
+use crate::top_k::{TopK, TopKNumbers};
 
 /// A class index that masks its row: the row has no loss, no gradient and no weight, whatever else holds
 /// for it. Where labels are signed, this is what −100 or another negative number becomes.
@@ -55,6 +56,9 @@ pub enum Teacher<'a, T> {
     /// The index of the class whose probability is one: the divergence is the cross-entropy loss. Or
     /// [`IGNORED`], for a row that does not count.
     Classes(&'a [u32]),
+    /// The probabilities of a few classes of each row; [`Rest`](crate::Rest) says what becomes of all others. It has the
+    /// forward divergence alone.
+    TopK(TopK<'a, T>),
 }
 
 /// A teacher as kernels take it.
@@ -64,6 +68,7 @@ pub enum TeacherNumbers<'a, R: Computed> {
     LogProbs(NumberRows<'a, R>),
     Probs(NumberRows<'a, R>),
     Classes(&'a [u32]),
+    TopK(TopKNumbers<'a, R>),
 }
 
 /// Which divergence between the teacher's `p` and the student's `q`.
@@ -85,7 +90,8 @@ pub enum TeacherNumbers<'a, R: Computed> {
 /// ```
 /// # Source
 /// J. Lin, *Divergence Measures Based on the Shannon Entropy*, IEEE Transactions on Information Theory 37
-/// (1991), for the third.
+/// (1991), for the third; D. Endres and J. Schindelin, *A New Metric for Probability Distributions*, likewise 49
+/// (2003), for its square root.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Divergence<T> {
     /// `Σ p·(ln p − ln q)`: the student is to cover all that the teacher does.
@@ -94,8 +100,11 @@ pub enum Divergence<T> {
     /// `Σ q·(ln q − ln p)`: the student is to keep to what the teacher does.
     Reverse,
     /// `beta·Σ p·(ln p − ln m) + (1 − beta)·Σ q·(ln q − ln m)` with `m = beta·p + (1 − beta)·q`.
+    ///
+    /// With `beta` one half the square root of a row's loss is a distance (symmetric, and with the triangle
+    /// inequality), which some libraries give under this name; divided by `ln 2` the loss is in bits, at most 1.
     JensenShannon {
-        /// The teacher's share of the mixture, between 0 and 1.
+        /// The teacher's share of the mixture, above 0 and below 1; neither end belongs to it.
         beta: T,
     },
 }

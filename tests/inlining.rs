@@ -80,14 +80,12 @@ const OPERATIONS: [&str; 4] = ["core::core_arch::", "pulp::Simd::", "<wide::", "
 /// Asks which registers the operating system saves, once.
 const DETECTION: &str = "_xgetbv";
 
-#[test]
-fn no_intrinsic_is_left_as_a_function() {
+/// The names of this program's functions.
+fn symbols() -> Vec<String> {
     for_each_number!(T => {
         let (log_probs, probs) = ([T::of(-1.0); 4], [T::of(0.5); 4]);
         use_everything::<T>(black_box(&log_probs), black_box(&probs)).unwrap();
     });
-    black_box(PLANTED.0);
-
     let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let program = object::File::parse(&*program).unwrap();
     let names: Vec<String> = program
@@ -97,6 +95,30 @@ fn no_intrinsic_is_left_as_a_function() {
         .collect();
     let ours = names.iter().filter(|name| name.contains("kldiv::")).count();
     assert!(ours >= 20, "only {ours} symbols of the crate: a stripped program?");
+    names
+}
+
+/// Kernels that are compiled for each number type and each instruction set chosen at run time: what a build of this
+/// crate takes its time for. Whoever changes the number says in the change why it is worth that.
+#[cfg(target_arch = "x86_64")]
+const KERNELS: usize = 21;
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn each_kernel_is_compiled_once_for_a_type_and_an_instruction_set() {
+    let names = symbols();
+    let sets: &[&str] = if cfg!(feature = "avx512") { &["V3", "V4"] } else { &["V3"] };
+    for set in sets {
+        let entry = format!("::{set}::vectorize::imp");
+        let found = names.iter().filter(|name| name.ends_with(&entry)).count();
+        assert_eq!(found, 2 * KERNELS, "kernels for {set}, f32 and f64 together");
+    }
+}
+
+#[test]
+fn no_intrinsic_is_left_as_a_function() {
+    let names = symbols();
+    black_box(PLANTED.0);
 
     let (planted, left): (Vec<&String>, Vec<&String>) = names
         .iter()

@@ -4,6 +4,7 @@ use crate::float::Computed;
 use crate::numbers::{Numbers, Places};
 use crate::rows::{NumberRows, Rows};
 use crate::teacher::{Teacher, TeacherNumbers};
+use crate::top_k::{TopK, TopKNumbers};
 
 /// What is stored as `T`, as the kernels for `R` take it.
 pub trait Stored<T, R: Computed> {
@@ -24,6 +25,10 @@ pub trait Stored<T, R: Computed> {
             Teacher::LogProbs(rows) => TeacherNumbers::LogProbs(Self::rows(rows)),
             Teacher::Probs(rows) => TeacherNumbers::Probs(Self::rows(rows)),
             Teacher::Classes(indices) => TeacherNumbers::Classes(indices),
+            Teacher::TopK(TopK { classes, log_probs, k, rest }) => {
+                let log_probs = Self::numbers(log_probs);
+                TeacherNumbers::TopK(TopKNumbers { classes, log_probs, k, rest })
+            }
         }
     }
 }

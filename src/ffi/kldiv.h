@@ -1,10 +1,11 @@
 // The C interface of kldiv, written by cbindgen from src/ffi. Do not edit.
 //
-// Every function returns a status; unless it is KLDIV_STATUS_OK, nothing has been written. Options of
-// NULL are all zero. What is checked: NULL (fine where the length is 0), alignment, outputs that overlap
-// what is read, lengths, options. What is the caller's promise: behind each pointer lie as many numbers
-// as the length beside it says, an output's may hold anything, and no other thread writes them meanwhile.
-// A single result may lie among the numbers read. No function allocates, keeps state or reads any.
+// Every function returns a status; unless it is KLDIV_STATUS_OK, nothing has been written (but what
+// kldiv_distill_validate_... found). Options of NULL are all zero. What is checked: NULL (fine where the
+// length is 0), alignment, outputs that overlap what is read, lengths, options. What is the caller's
+// promise: behind each pointer lie as many numbers as the length beside it says, an output's may hold
+// anything, and no other thread writes them meanwhile. A single result may lie among the numbers read.
+// No function allocates, keeps state or reads any.
 
 #ifndef KLDIV_H
 #define KLDIV_H
@@ -29,6 +30,13 @@
 
 // Of both from their mixture; `beta` is the teacher's share.
 #define KLDIV_DIVERGENCE_JENSEN_SHANNON 2
+
+// A label of a row that does not count: its loss, gradient and weight are 0. What PyTorch's
+// `ignore_index` of -100 is.
+#define KLDIV_IGNORED UINT32_MAX
+
+// Bytes of a sum written by `kldiv_exact_sum_to_bytes`.
+#define KLDIV_EXACT_SUM_BYTES 274
 
 // The input holds natural logarithms of probabilities.
 #define KLDIV_INPUT_LOG_PROBS 0
@@ -84,7 +92,7 @@ typedef enum {
   KLDIV_STATUS_TOO_LONG = 3,
   // An output overlaps an input.
   KLDIV_STATUS_OVERLAP = 4,
-  // A field of the options holds none of its values.
+  // A name or a choice that means nothing.
   KLDIV_STATUS_OPTION = 5,
   // This machine or this build does not have the instruction set.
   KLDIV_STATUS_ISA_UNAVAILABLE = 6,
@@ -104,6 +112,38 @@ typedef enum {
   KLDIV_STATUS_ROW_SUM = 13,
   // A label that is not below the number of classes.
   KLDIV_STATUS_CLASS_INDEX = 14,
+  // Bytes that no exact sum is written as.
+  KLDIV_STATUS_EXACT_SUM_BYTES = 15,
+  // The options' `input` is no `KLDIV_INPUT_…`.
+  KLDIV_STATUS_OPTION_INPUT = 16,
+  // The options' `target` is no `KLDIV_TARGET_…`.
+  KLDIV_STATUS_OPTION_TARGET = 17,
+  // The options' `isa` is no `KLDIV_ISA_…`.
+  KLDIV_STATUS_OPTION_ISA = 18,
+  // The options' `reduction` is no `KLDIV_REDUCTION_…`.
+  KLDIV_STATUS_OPTION_REDUCTION = 19,
+  // The options' `teacher` is no `KLDIV_TEACHER_…`.
+  KLDIV_STATUS_OPTION_TEACHER = 20,
+  // The options' `divergence` is no `KLDIV_DIVERGENCE_…`.
+  KLDIV_STATUS_OPTION_DIVERGENCE = 21,
+  // The options' `temperature`, after rounding to the type, is not a positive, normal, finite number.
+  KLDIV_STATUS_OPTION_TEMPERATURE = 22,
+  // The options' `beta`, after rounding to the type, is not above 0 and below 1.
+  KLDIV_STATUS_OPTION_BETA = 23,
+  // A teacher and labels; one of them has to be NULL.
+  KLDIV_STATUS_TEACHER_AND_LABELS = 24,
+  // A logit that is NaN or +∞.
+  KLDIV_STATUS_LOGIT = 25,
+  // A row of logits that are all −∞.
+  KLDIV_STATUS_NO_LOGIT = 26,
+  // A stride is less than the classes of a row.
+  KLDIV_STATUS_STRIDE = 28,
+  // The options' `rest` is no `KLDIV_REST_…`.
+  KLDIV_STATUS_OPTION_REST = 30,
+  // A teacher that names few classes of each row has the forward divergence only.
+  KLDIV_STATUS_TOP_K_DIVERGENCE = 31,
+  // A row that names a class twice.
+  KLDIV_STATUS_REPEATED_CLASS = 32,
 } KldivStatus;
 
 // How the numbers are meant and what to do with them. All zero, which NULL means too, is what
@@ -130,11 +170,37 @@ typedef struct {
   uint32_t divergence;
   // A `KLDIV_ISA_…`; the results are the same with each.
   uint32_t isa;
-  // Divides the logits of both; 0 stands for 1.
+  // Divides the logits of both: positive, normal and finite after rounding to the type (for f32, 1e-40
+  // is refused). 0 stands for 1.
   double temperature;
-  // Above 0 and below 1, for `KLDIV_DIVERGENCE_JENSEN_SHANNON`.
+  // For `KLDIV_DIVERGENCE_JENSEN_SHANNON`: above 0 and below 1 after rounding to the type (for f32,
+  // 1 - 1e-9 is refused).
   double beta;
+  // Elements from the beginning of a student's row to that of the next, at least `classes`; what lies
+  // between is not read. 0 stands for `classes`.
+  size_t student_stride;
+  // The same of a teacher's row.
+  size_t teacher_stride;
+  // Not 0: a gradient is added to what its place holds, and nothing between rows is written.
+  uint32_t accumulate;
 } KldivDistillOptions;
+
+// What `kldiv_distill_validate_…` found.
+typedef struct {
+  // Its row.
+  size_t row;
+  // Its index in the row; 0 where the row as a whole is meant.
+  size_t index;
+  // The number that it is; of a row that does not sum to 1 the sum, of logits that are all -infinity
+  // that.
+  double value;
+} KldivOffender;
+
+// An exact sum of `float` and `double` numbers: whatever their order and grouping, the same bits. All
+// zero is a sum of nothing; the words are nobody else's business. It may be copied like any other value.
+typedef struct {
+  uint64_t words[68];
+} KldivExactSum;
 
 #ifdef __cplusplus
 extern "C" {
@@ -222,9 +288,10 @@ KldivStatus kldiv_softmax_f32(const float *logits,
                               float *out,
                               size_t out_len);
 
-// The divergence of each row between the softmax of a student's logits and a teacher:
-// `rows · classes` numbers, or `rows` labels where `teacher` is NULL. `weights` is NULL
-// or one number for each row; a row of weight 0 is not read.
+// The divergence of each row between the softmax of a student's logits and a teacher,
+// `rows · classes` numbers, or `rows` labels: one of the two is NULL. Rows with a stride
+// are `(rows - 1) · stride + classes` numbers. `weights` is NULL or one number for each
+// row; a row of weight 0 and one of label `KLDIV_IGNORED` are not read.
 KldivStatus kldiv_distill_losses_f32(const KldivDistillOptions *options,
                                      const float *student,
                                      const float *teacher,
@@ -236,7 +303,8 @@ KldivStatus kldiv_distill_losses_f32(const KldivDistillOptions *options,
                                      size_t losses_len);
 
 // The same, and the derivative of each row's divergence by the student's logits, times
-// one factor for all or one for each row.
+// one factor for all or one for each row. `grad` has the length and the stride of
+// `student`; what lies between rows becomes 0, unless `accumulate` is set.
 KldivStatus kldiv_distill_grad_f32(const KldivDistillOptions *options,
                                    const float *student,
                                    const float *teacher,
@@ -250,6 +318,21 @@ KldivStatus kldiv_distill_grad_f32(const KldivDistillOptions *options,
                                    size_t losses_len,
                                    float *grad,
                                    size_t grad_len);
+
+// Checks that each row that counts is what it is said to be: logits without NaN and
+// infinity, not all -infinity; a teacher's probabilities at least 0, its
+// log-probabilities at most `tolerance`, each of its rows with the sum 1 within
+// `tolerance`; labels below `classes`. What is found first goes to `offender`, unless
+// that is NULL.
+KldivStatus kldiv_distill_validate_f32(const KldivDistillOptions *options,
+                                       const float *student,
+                                       const float *teacher,
+                                       const uint32_t *labels,
+                                       size_t rows,
+                                       size_t classes,
+                                       const float *weights,
+                                       float tolerance,
+                                       KldivOffender *offender);
 
 // The divergence of the target from the input, reduced to one number, in nats.
 KldivStatus kldiv_reduce_f64(const KldivOptions *options,
@@ -330,9 +413,10 @@ KldivStatus kldiv_softmax_f64(const double *logits,
                               double *out,
                               size_t out_len);
 
-// The divergence of each row between the softmax of a student's logits and a teacher:
-// `rows · classes` numbers, or `rows` labels where `teacher` is NULL. `weights` is NULL
-// or one number for each row; a row of weight 0 is not read.
+// The divergence of each row between the softmax of a student's logits and a teacher,
+// `rows · classes` numbers, or `rows` labels: one of the two is NULL. Rows with a stride
+// are `(rows - 1) · stride + classes` numbers. `weights` is NULL or one number for each
+// row; a row of weight 0 and one of label `KLDIV_IGNORED` are not read.
 KldivStatus kldiv_distill_losses_f64(const KldivDistillOptions *options,
                                      const double *student,
                                      const double *teacher,
@@ -344,7 +428,8 @@ KldivStatus kldiv_distill_losses_f64(const KldivDistillOptions *options,
                                      size_t losses_len);
 
 // The same, and the derivative of each row's divergence by the student's logits, times
-// one factor for all or one for each row.
+// one factor for all or one for each row. `grad` has the length and the stride of
+// `student`; what lies between rows becomes 0, unless `accumulate` is set.
 KldivStatus kldiv_distill_grad_f64(const KldivDistillOptions *options,
                                    const double *student,
                                    const double *teacher,
@@ -358,6 +443,42 @@ KldivStatus kldiv_distill_grad_f64(const KldivDistillOptions *options,
                                    size_t losses_len,
                                    double *grad,
                                    size_t grad_len);
+
+// Checks that each row that counts is what it is said to be: logits without NaN and
+// infinity, not all -infinity; a teacher's probabilities at least 0, its
+// log-probabilities at most `tolerance`, each of its rows with the sum 1 within
+// `tolerance`; labels below `classes`. What is found first goes to `offender`, unless
+// that is NULL.
+KldivStatus kldiv_distill_validate_f64(const KldivDistillOptions *options,
+                                       const double *student,
+                                       const double *teacher,
+                                       const uint32_t *labels,
+                                       size_t rows,
+                                       size_t classes,
+                                       const double *weights,
+                                       double tolerance,
+                                       KldivOffender *offender);
+
+// Adds `len` numbers to a sum, exactly.
+KldivStatus kldiv_exact_sum_extend_f32(KldivExactSum *sum, const float *values, size_t len);
+
+// The number nearest to a sum, rounded once. Nothing sums to +0.
+KldivStatus kldiv_exact_sum_value_f32(const KldivExactSum *sum, float *result);
+
+// Adds `len` numbers to a sum, exactly.
+KldivStatus kldiv_exact_sum_extend_f64(KldivExactSum *sum, const double *values, size_t len);
+
+// The number nearest to a sum, rounded once. Nothing sums to +0.
+KldivStatus kldiv_exact_sum_value_f64(const KldivExactSum *sum, double *result);
+
+// Adds all terms of another sum, which may be the same.
+KldivStatus kldiv_exact_sum_merge(KldivExactSum *sum, const KldivExactSum *other);
+
+// Writes a sum as `KLDIV_EXACT_SUM_BYTES` bytes, the same for the same sum on every machine.
+KldivStatus kldiv_exact_sum_to_bytes(const KldivExactSum *sum, void *bytes, size_t bytes_len);
+
+// Reads a sum that `kldiv_exact_sum_to_bytes` has written. All other bytes are refused.
+KldivStatus kldiv_exact_sum_from_bytes(const void *bytes, size_t bytes_len, KldivExactSum *sum);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -66,12 +66,12 @@ impl KldivOptions {
         let input = match self.input {
             KLDIV_INPUT_LOG_PROBS => Input::LogProbs(input),
             KLDIV_INPUT_PROBS => Input::Probs(input),
-            _ => return Err(KldivStatus::Option),
+            _ => return Err(KldivStatus::OptionInput),
         };
         let target = match self.target {
             KLDIV_TARGET_PROBS => Target::Probs(target),
             KLDIV_TARGET_LOG_PROBS => Target::LogProbs(target),
-            _ => return Err(KldivStatus::Option),
+            _ => return Err(KldivStatus::OptionTarget),
         };
         let kl = KlDiv::new(input, target)?;
         match isa(self.isa)? {
@@ -85,7 +85,7 @@ impl KldivOptions {
             KLDIV_REDUCTION_MEAN => Ok(Reduction::Mean),
             KLDIV_REDUCTION_SUM => Ok(Reduction::Sum),
             KLDIV_REDUCTION_BATCH_MEAN => Ok(Reduction::BatchMean(self.batch)),
-            _ => Err(KldivStatus::Option),
+            _ => Err(KldivStatus::OptionReduction),
         }
     }
 }
@@ -100,7 +100,7 @@ pub fn isa(field: u32) -> Result<Option<Isa>, KldivStatus> {
         KLDIV_ISA_AVX512 => Isa::Avx512,
         KLDIV_ISA_NEON => Isa::Neon,
         KLDIV_ISA_SIMD128 => Isa::Simd128,
-        _ => return Err(KldivStatus::Option),
+        _ => return Err(KldivStatus::OptionIsa),
     }))
 }
 

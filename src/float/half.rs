@@ -35,6 +35,13 @@ impl Narrow<f32> for Half {
         }
     }
     #[inline(always)]
+    fn narrowed(self, value: f32) -> u16 {
+        match self {
+            Half::F16 => to_f16(value),
+            Half::Bf16 => to_bf16(value),
+        }
+    }
+    #[inline(always)]
     fn narrow(self, values: &[f32], out: &mut [u16]) {
         match self {
             Half::F16 => {

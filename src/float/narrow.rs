@@ -17,7 +17,9 @@ pub trait Narrow<R>: Copy + Debug + Send + Sync + 'static {
     fn widened(self, bits: u16) -> R;
     /// The same numbers, as many as both have.
     fn widen(self, bits: &[u16], out: &mut [R]);
-    /// The nearest numbers, ties to even, too large ones infinite; as many as both have.
+    /// The nearest number, ties to even; too large ones are infinite.
+    fn narrowed(self, value: R) -> u16;
+    /// Likewise, as many as both have.
     fn narrow(self, values: &[R], out: &mut [u16]);
 }
 
@@ -32,6 +34,10 @@ impl<R> Narrow<R> for Never {
     }
     #[inline(always)]
     fn widen(self, _: &[u16], _: &mut [R]) {
+        match self {}
+    }
+    #[inline(always)]
+    fn narrowed(self, _: R) -> u16 {
         match self {}
     }
     #[inline(always)]

@@ -24,9 +24,9 @@ const BATCH: usize = 256;
 const ALIGNED: usize = 64;
 
 /// A number type that is computed with.
-pub trait Real: Element<Real = Self> + Computed {}
+pub trait Real: Element<Real = Self> {}
 
-impl<T: Element<Real = T> + Computed> Real for T {}
+impl<T: Element<Real = T>> Real for T {}
 
 /// Work whose parts do not depend on each other.
 pub(super) trait Work: Send + Sized {
@@ -284,6 +284,7 @@ fn split_rows<T: Real>(problem: Problem<'_, T>, middle: usize) -> (Problem<'_, T
         TeacherNumbers::LogProbs(rows) => both(rows.split_at(middle), TeacherNumbers::LogProbs),
         TeacherNumbers::Probs(rows) => both(rows.split_at(middle), TeacherNumbers::Probs),
         TeacherNumbers::Classes(indices) => both(indices.split_at(middle), TeacherNumbers::Classes),
+        TeacherNumbers::TopK(top_k) => both(top_k.split_at(middle), TeacherNumbers::TopK),
     };
     let (weights, other_weights) =
         halves_of(problem.weights.map(|weights| weights.split_at(middle)));

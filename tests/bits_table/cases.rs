@@ -20,8 +20,8 @@ mod random;
 use core::fmt;
 
 use kldiv::{
-    DistillLoss, Divergence, Error, Input, Isa, KlDiv, Reduction, Rows, Target, Teacher, Upstream,
-    log_softmax, softmax,
+    DistillLoss, Divergence, Error, ExactSum, Input, Isa, KlDiv, Reduction, Rows, Target, Teacher,
+    Upstream, log_softmax, softmax,
 };
 use number::Number;
 use random::Random;
@@ -192,8 +192,7 @@ impl Random {
 }
 
 /// Fowler, Noll and Vo's hash (1a) of all bytes, so that a change of order changes it too.
-fn hash<T: Number>(numbers: &[T]) -> u64 {
-    let bytes = numbers.iter().flat_map(|x| x.result_bits().to_le_bytes());
+fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
@@ -204,7 +203,8 @@ fn report_slice<T: Number>(case: Case, numbers: &[T], report: Report<'_>) {
         [] => report(case, &[]),
         [only] => report(case, &[only.result_bits()]),
         [first, .., last] => {
-            report(case, &[first.result_bits(), last.result_bits(), hash(numbers)])
+            let bytes = numbers.iter().flat_map(|x| x.result_bits().to_le_bytes());
+            report(case, &[first.result_bits(), last.result_bits(), hash(bytes)])
         }
     }
 }
@@ -380,7 +380,7 @@ impl LogitsData {
     }
 }
 
-/// `log_softmax` and `softmax`, which choose their instruction set themselves.
+/// `log_softmax` and `softmax`, which choose their instruction set themselves, and exact sums, which need none.
 ///
 /// # Errors
 /// None; lengths agree.
@@ -407,6 +407,11 @@ pub(crate) fn logits<T: Number>(space: &mut Space<T>, report: Report<'_>) -> Res
             report_slice(case("log_softmax"), out, report);
             softmax(logits, out)?;
             report_slice(case("softmax"), out, report);
+            let mut sum = ExactSum::new();
+            sum.extend_from_slice(&space.input[..len]);
+            let values = [sum.value::<f32>().result_bits(), sum.value::<f64>().result_bits()];
+            let bytes = sum.to_bytes().into_iter();
+            report(case("exact_sum"), &[values[0], values[1], hash(bytes)]);
         }
     }
     Ok(())

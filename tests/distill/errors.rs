@@ -104,19 +104,56 @@ fn parameters_that_mean_nothing() {
         assert_eq!(result.err(), Some(error));
         assert_eq!(error.to_string(), text);
     };
-    for tau in [0.0, -0.0, -1.0, f32::INFINITY, f32::MIN_POSITIVE / 2.0] {
+    for (tau, said) in [
+        (0.0, "0"),
+        (-0.0, "-0"),
+        (-1.0, "-1"),
+        (-0.1, "-0.1"),
+        (f32::INFINITY, "inf"),
+        (f32::MIN, "-3.4028235e38"),
+        (f32::MIN_POSITIVE / 2.0, "5.877472e-39"),
+    ] {
         let value = f64::from(tau);
-        let text = format!("temperature {value} is not a positive, normal, finite number");
+        let text = format!("temperature {said} is not a positive, normal, finite number");
         refused(loss.temperature(tau), Error::Temperature { value }, &text);
     }
     let nan = loss.temperature(f32::NAN).map(drop);
     assert!(matches!(nan, Err(Error::Temperature { value }) if value.is_nan()));
-    for beta in [0.0, 1.0, -0.5, 1.5, f32::INFINITY] {
+    for (beta, said) in
+        [(0.0, "0"), (1.0, "1"), (-0.5, "-0.5"), (1.1, "1.1"), (1e9, "1e9"), (f32::INFINITY, "inf")]
+    {
         let value = f64::from(beta);
-        let text = format!("share beta = {value} is not above 0 and below 1");
+        let text = format!("share beta = {said} is not above 0 and below 1");
         let mixture = Divergence::JensenShannon { beta };
         refused(loss.divergence(mixture), Error::Beta { value }, &text);
     }
     let nan = loss.divergence(Divergence::JensenShannon { beta: f32::NAN }).map(drop);
     assert!(matches!(nan, Err(Error::Beta { value }) if value.is_nan()));
+}
+
+/// Numbers stand in an error with the digits that tell them from others of their type.
+#[test]
+fn numbers_are_said_in_few_signs() {
+    for (value, said) in [
+        (1e-310, "1e-310"),
+        (f64::MIN, "-1.7976931348623157e308"),
+        (-1e22, "-1e22"),
+        (-1234.5, "-1234.5"),
+        (-0.25, "-0.25"),
+        (-1e-5, "-1e-5"),
+        (-0.001, "-0.001"),
+        // Not what an f32 holds.
+        (-0.1, "-0.1"),
+        (-0.123_456_789_012, "-0.123456789012"),
+        // What one holds, but as short with all of its digits.
+        (-1_073_741_824.0, "-1073741824"),
+        (f64::from(-0.3_f32), "-0.3"),
+        (f64::from(-1.000_000_1_f32), "-1.0000001"),
+    ] {
+        let text = format!("temperature {said} is not a positive, normal, finite number");
+        assert_eq!(Error::Temperature { value }.to_string(), text);
+        let text = format!("input[3] = {said} is below zero, not a probability");
+        let error = Error::NegativeProbability { side: kldiv::Side::Input, index: 3, value };
+        assert_eq!(error.to_string(), text);
+    }
 }

@@ -11,3 +11,4 @@ mod problem;
 mod slopes;
 mod small_divergences;
 mod special_values;
+mod validate;

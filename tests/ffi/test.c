@@ -120,16 +120,20 @@ static int failures;
               == KLDIV_STATUS_OVERLAP);                                                        \
         bad = probs;                                                                           \
         bad.input = 2;                                                                         \
-        CHECK(kldiv_pointwise_##type(&bad, input, target, 6, out, 6) == KLDIV_STATUS_OPTION);  \
+        CHECK(kldiv_pointwise_##type(&bad, input, target, 6, out, 6)                           \
+              == KLDIV_STATUS_OPTION_INPUT);                                                   \
         bad = probs;                                                                           \
         bad.target = 2;                                                                        \
-        CHECK(kldiv_pointwise_##type(&bad, input, target, 6, out, 6) == KLDIV_STATUS_OPTION);  \
+        CHECK(kldiv_pointwise_##type(&bad, input, target, 6, out, 6)                           \
+              == KLDIV_STATUS_OPTION_TARGET);                                                  \
         bad = probs;                                                                           \
         bad.isa = 7;                                                                           \
-        CHECK(kldiv_pointwise_##type(&bad, input, target, 6, out, 6) == KLDIV_STATUS_OPTION);  \
+        CHECK(kldiv_pointwise_##type(&bad, input, target, 6, out, 6)                           \
+              == KLDIV_STATUS_OPTION_ISA);                                                     \
         bad = probs;                                                                           \
         bad.reduction = 3;                                                                     \
-        CHECK(kldiv_reduce_##type(&bad, input, target, 6, out) == KLDIV_STATUS_OPTION);        \
+        CHECK(kldiv_reduce_##type(&bad, input, target, 6, out)                                 \
+              == KLDIV_STATUS_OPTION_REDUCTION);                                               \
         CHECK(kldiv_pointwise_##type(NULL, input, target, 6, out, 5) == KLDIV_STATUS_LENGTH);  \
         CHECK(kldiv_row_sums_##type(NULL, input, target, 6, out, 4) == KLDIV_STATUS_ROWS);     \
         CHECK(kldiv_grad_input_##type(NULL, input, target, 6, input, 4, out, 6)                \
@@ -160,6 +164,7 @@ static int failures;
         const elem weights[2] = { 0, 2 }, one = 1;                                             \
         const double apart = 0.5 * log(2) + 0.5 * log(2.0 / 3); /* (1/2, 1/2) from (1/4, 3/4) */ \
         KldivDistillOptions options = { 0 };                                                   \
+        KldivOffender found = { 7, 7, 7 };                                                     \
         elem student[4], log_probs[4], losses[2], grad[4];                                     \
         int i;                                                                                 \
         for (i = 0; i < 4; i++) {                                                              \
@@ -181,7 +186,10 @@ static int failures;
         NEAR(losses[0], apart);                                                                \
         options.divergence = KLDIV_DIVERGENCE_JENSEN_SHANNON;                                  \
         CHECK(kldiv_distill_losses_##type(&options, student, log_probs, NULL, 2, 2, NULL,      \
-                                          losses, 2) == KLDIV_STATUS_OPTION);                  \
+                                          losses, 2) == KLDIV_STATUS_OPTION_BETA);             \
+        options.beta = 1 - 1e-17; /* 1 once it is rounded. */                                  \
+        CHECK(kldiv_distill_losses_##type(&options, student, log_probs, NULL, 2, 2, NULL,      \
+                                          losses, 2) == KLDIV_STATUS_OPTION_BETA);             \
         options.beta = 0.5;                                                                    \
         OK(kldiv_distill_losses_##type(&options, student, log_probs, NULL, 2, 2, NULL,         \
                                        losses, 2));                                            \
@@ -191,7 +199,24 @@ static int failures;
         NEAR(losses[1], 2 * log(4.0 / 3));                                                     \
         options.temperature = -1;                                                              \
         CHECK(kldiv_distill_losses_##type(&options, student, log_probs, NULL, 2, 2, NULL,      \
-                                          losses, 2) == KLDIV_STATUS_OPTION);                  \
+                                          losses, 2) == KLDIV_STATUS_OPTION_TEMPERATURE);      \
+        options.temperature = 1e-310; /* Subnormal, or 0 once it is rounded. */                \
+        CHECK(kldiv_distill_losses_##type(&options, student, log_probs, NULL, 2, 2, NULL,      \
+                                          losses, 2) == KLDIV_STATUS_OPTION_TEMPERATURE);      \
+        options.temperature = 0;                                                               \
+        options.divergence = 3;                                                                \
+        CHECK(kldiv_distill_losses_##type(&options, student, log_probs, NULL, 2, 2, NULL,      \
+                                          losses, 2) == KLDIV_STATUS_OPTION_DIVERGENCE);       \
+        options.divergence = KLDIV_DIVERGENCE_FORWARD;                                         \
+        options.isa = 7;                                                                       \
+        CHECK(kldiv_distill_losses_##type(&options, student, log_probs, NULL, 2, 2, NULL,      \
+                                          losses, 2) == KLDIV_STATUS_OPTION_ISA);              \
+        options.isa = KLDIV_ISA_BEST;                                                          \
+        options.teacher = 3;                                                                   \
+        CHECK(kldiv_distill_losses_##type(&options, student, log_probs, NULL, 2, 2, NULL,      \
+                                          losses, 2) == KLDIV_STATUS_OPTION_TEACHER);          \
+        CHECK(kldiv_distill_losses_##type(NULL, student, log_probs, labels, 2, 2, NULL, losses,\
+                                          2) == KLDIV_STATUS_TEACHER_AND_LABELS);              \
         CHECK(kldiv_distill_losses_##type(NULL, student, NULL, bad_labels, 2, 2, NULL, losses, \
                                           2) == KLDIV_STATUS_CLASS_INDEX);                     \
         CHECK(kldiv_distill_losses_##type(NULL, student, NULL, NULL, 2, 2, NULL, losses, 2)    \
@@ -202,6 +227,69 @@ static int failures;
                                           2) == KLDIV_STATUS_CLASSES);                         \
         CHECK(kldiv_distill_grad_##type(NULL, student, log_probs, NULL, 2, 2, NULL, &one, 1,   \
                                         grad, 2, grad, 4) == KLDIV_STATUS_OVERLAP);            \
+                                                                                               \
+        /* Padded rows, gradients that are added, a row that does not count. */                \
+        {                                                                                      \
+            const elem nan = (elem)NAN;                                                        \
+            const uint32_t ignored[2] = { 1, KLDIV_IGNORED };                                  \
+            elem padded[5], sum[5] = { 1, 1, 1, 1, 1 }, new_grad[5];                           \
+            KldivDistillOptions layout = { 0 };                                                \
+            for (i = 0; i < 5; i++)                                                            \
+                padded[i] = i == 2 ? nan : student[i < 2 ? i : i - 1];                         \
+            layout.student_stride = 3;                                                         \
+            OK(kldiv_distill_grad_##type(&layout, padded, NULL, ignored, 2, 2, NULL, &one, 1,  \
+                                         losses, 2, new_grad, 5));                             \
+            NEAR(losses[0], log(4.0 / 3));                                                     \
+            CHECK(losses[1] == 0);                                                             \
+            NEAR(new_grad[0], 0.25);                                                           \
+            NEAR(new_grad[1], -0.25);                                                          \
+            CHECK(new_grad[2] == 0 && new_grad[3] == 0 && new_grad[4] == 0);                   \
+            layout.accumulate = 1;                                                             \
+            OK(kldiv_distill_grad_##type(&layout, padded, NULL, ignored, 2, 2, NULL, &one, 1,  \
+                                         losses, 2, sum, 5));                                  \
+            NEAR(sum[0], 1.25);                                                                \
+            NEAR(sum[1], 0.75);                                                                \
+            CHECK(sum[2] == 1 && sum[3] == 1 && sum[4] == 1);                                  \
+            layout.teacher_stride = 3;                                                         \
+            OK(kldiv_distill_losses_##type(&layout, padded, padded, NULL, 2, 2, NULL, losses,  \
+                                           2));                                                \
+            CHECK(losses[0] == 0 && losses[1] == 0);                                           \
+            layout.teacher_stride = 1;                                                         \
+            CHECK(kldiv_distill_losses_##type(&layout, padded, padded, NULL, 2, 2, NULL,       \
+                                              losses, 2) == KLDIV_STATUS_STRIDE);              \
+        }                                                                                      \
+                                                                                               \
+        /* What rows are said to be. */                                                        \
+        options.teacher = KLDIV_TEACHER_PROBS;                                                 \
+        OK(kldiv_distill_validate_##type(&options, student, probs, NULL, 2, 2, NULL, (elem)1e-6,\
+                                         &found));                                             \
+        CHECK(found.row == 7);                                                                 \
+        CHECK(kldiv_distill_validate_##type(&options, student, probs + 1, NULL, 1, 2, NULL,    \
+                                            (elem)1e-6, &found) == KLDIV_STATUS_ROW_SUM);      \
+        CHECK(found.row == 0 && found.index == 0 && found.value == 0.75);                      \
+        CHECK(kldiv_distill_validate_##type(&options, student, log_probs, NULL, 2, 2, NULL,    \
+                                            (elem)1e-6, NULL)                                  \
+              == KLDIV_STATUS_NEGATIVE_PROBABILITY);                                           \
+        options.teacher = KLDIV_TEACHER_LOG_PROBS;                                             \
+        OK(kldiv_distill_validate_##type(&options, student, log_probs, NULL, 2, 2, NULL,       \
+                                         (elem)1e-6, NULL));                                   \
+        CHECK(kldiv_distill_validate_##type(&options, student, probs, NULL, 2, 2, NULL,        \
+                                            (elem)1e-6, &found)                                \
+              == KLDIV_STATUS_POSITIVE_LOG_PROBABILITY);                                       \
+        CHECK(found.row == 0 && found.index == 0 && found.value == 0.5);                       \
+        CHECK(kldiv_distill_validate_##type(NULL, student, NULL, bad_labels, 2, 2, NULL, 0,    \
+                                            &found) == KLDIV_STATUS_CLASS_INDEX);              \
+        CHECK(found.row == 1 && found.value == 2);                                             \
+        grad[0] = grad[1] = grad[2] = 0;                                                       \
+        grad[3] = (elem)NAN;                                                                   \
+        CHECK(kldiv_distill_validate_##type(NULL, grad, NULL, labels, 2, 2, NULL, 0, &found)   \
+              == KLDIV_STATUS_LOGIT);                                                          \
+        CHECK(found.row == 1 && found.index == 1 && isnan(found.value));                       \
+        OK(kldiv_distill_validate_##type(NULL, grad, NULL, labels, 1, 2, NULL, 0, NULL));      \
+        grad[2] = grad[3] = (elem)-INFINITY;                                                   \
+        CHECK(kldiv_distill_validate_##type(NULL, student, grad, NULL, 2, 2, NULL, 0, &found)  \
+              == KLDIV_STATUS_NO_LOGIT);                                                       \
+        CHECK(found.row == 1 && found.index == 0 && isinf(found.value));                       \
     }
 
 #define NEAR_ENOUGH 1e-6
@@ -215,10 +303,10 @@ DISTILL_TESTS(double, f64)
 static void test_messages(void)
 {
     int status, other;
-    for (status = KLDIV_STATUS_OK; status <= KLDIV_STATUS_CLASS_INDEX; status++)
+    for (status = KLDIV_STATUS_OK; status <= KLDIV_STATUS_NO_LOGIT; status++)
         for (other = -1; other < status; other++)
             CHECK(strcmp(kldiv_message(status), kldiv_message(other)) != 0);
-    CHECK(strcmp(kldiv_message(-1), kldiv_message(KLDIV_STATUS_CLASS_INDEX + 1)) == 0);
+    CHECK(strcmp(kldiv_message(-1), kldiv_message(KLDIV_STATUS_NO_LOGIT + 1)) == 0);
 }
 
 int main(void)

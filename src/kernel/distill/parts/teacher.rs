@@ -4,6 +4,7 @@ use crate::float::{Computed, Float, Narrow};
 use crate::numbers::Numbers;
 use crate::stream::order::tile_length;
 use crate::teacher::{IGNORED, TeacherNumbers};
+use crate::top_k::{NamedRow, Rest};
 
 /// One row of a teacher: a source of tiles.
 #[derive(Clone, Copy)]
@@ -12,6 +13,8 @@ pub(crate) enum TeacherRow<'a, T: Computed> {
     Numbers(Numbers<'a, T>),
     /// The class whose probability is one.
     Class(usize),
+    /// Few classes are named; there are no tiles.
+    TopK(NamedRow<'a, T>, Rest),
 }
 
 /// Room for a tile that does not lie in memory.
@@ -28,6 +31,7 @@ impl<'a, T: Float> TeacherRow<'a, T> {
                 IGNORED => return None,
                 class => TeacherRow::Class(class as usize),
             },
+            TeacherNumbers::TopK(top_k) => TeacherRow::TopK(top_k.row(row)?, top_k.rest),
         })
     }
 
@@ -57,6 +61,7 @@ impl<'a, T: Float> TeacherRow<'a, T> {
                 }
                 room.get(..length)
             }
+            TeacherRow::TopK(..) => None,
         }
     }
 }
