@@ -13,7 +13,7 @@ use crate::isa::Isa;
 use crate::reduction::Reduction;
 use crate::shape;
 use crate::upstream::Upstream;
-use validate::{validate_elements, validate_rows};
+use validate::{input_as_target, validate_elements, validate_rows};
 
 /// The divergence of an input from a target, `Σ p·(ln p − ln q)`, and what belongs to it.
 ///
@@ -481,14 +481,8 @@ impl<'a, T: Element> KlDiv<'a, T> {
     pub fn validate(&self, rows: usize, tolerance: T::Real) -> Result<(), Error> {
         let row_length = shape::row_length(self.len(), rows)?;
         let KlDiv { backend, input, target } = *self;
-        let input = match input {
-            Input::LogProbs(x) => Target::LogProbs(x),
-            Input::Probs(x) => Target::Probs(x),
-        };
-        let sides = [(Side::Input, input), (Side::Target, target)];
-        for (side, values) in sides {
-            validate_elements(side, values, tolerance)?;
-        }
+        let sides = [(Side::Input, input_as_target(input)), (Side::Target, target)];
+        sides.iter().try_for_each(|&(side, values)| validate_elements(side, values, tolerance))?;
         if row_length > 0 {
             for (side, values) in sides {
                 validate_rows(side, backend, values, row_length, tolerance)?;
@@ -497,7 +491,6 @@ impl<'a, T: Element> KlDiv<'a, T> {
         Ok(())
     }
 
-    /// The pair as kernels take it.
     #[inline(always)]
     pub(crate) fn computed(&self) -> Pair<'a, T::Real> {
         let KlDiv { backend, input, target } = *self;

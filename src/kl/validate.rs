@@ -5,7 +5,15 @@ use crate::backend::Backend;
 use crate::compiled::pairs::{Pairs, Single};
 use crate::element::Element;
 use crate::error::{Error, Side};
-use crate::forms::Target;
+use crate::forms::{Input, Target};
+
+/// The same numbers and form on the other side.
+pub(super) fn input_as_target<T>(input: Input<'_, T>) -> Target<'_, T> {
+    match input {
+        Input::LogProbs(x) => Target::LogProbs(x),
+        Input::Probs(x) => Target::Probs(x),
+    }
+}
 
 pub(super) fn validate_elements<T: Element>(
     side: Side,

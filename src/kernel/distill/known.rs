@@ -1,10 +1,11 @@
 //! What one read of a row tells: the masses, and the divergence where that suffices for it.
 
 use super::divergences::Prepared;
+use super::parts::companion::{Nothing, Probs};
 use super::parts::logits::{Logits, Measured, PartMass};
 use super::parts::numbers::{exp_of, ln_of, magnitude, total};
 use super::parts::teacher::TeacherRow;
-use super::passes::first::{FirstRead, Nothing, Probs, Reference};
+use super::passes::first::{FirstRead, Reference};
 use super::passes::second::Terms;
 use super::problem::Problem;
 use crate::backend::Number;

@@ -5,13 +5,14 @@
 
 use super::divergences::{Prepared, terms};
 use super::parts::class::Asked;
+use super::parts::companion::Nothing;
 use super::parts::logits::{Logits, Measured, Normalised, PartMass};
 use super::parts::named::is_empty;
 use super::parts::numbers::{exp_of, ln_of, total};
 use super::parts::slope::Slope;
 use super::parts::teacher::TeacherRow;
 use super::passes::elsewhere::{ElsewhereRead, ElsewhereSlope, ElsewhereSlopes, Even};
-use super::passes::first::{FirstRead, Nothing, Reference};
+use super::passes::first::{FirstRead, Reference};
 use super::passes::second::{Pass, SecondRead, TeacherSide, Terms};
 use super::problem::{Accumulation, Party, Problem, RowGradient};
 use crate::backend::Number;

@@ -3,9 +3,10 @@
 //! The classes that it names count as −∞ there. So the mass elsewhere is a sum of its own, with a reference of
 //! its own: nothing is subtracted, and it does not vanish beside a peak among the named ones.
 
-use super::first::{Companion, Statistics, Sums, TILES, add_tile, all_below, raise};
+use super::first::{Statistics, Sums, TILES, add_tile, all_below, raise};
 use crate::float::Float;
 use crate::formula::Formula;
+use crate::kernel::distill::parts::companion::Companion;
 use crate::kernel::distill::parts::logits::Logits;
 use crate::kernel::distill::parts::named::{Marks, WINDOW};
 use crate::kernel::distill::parts::totals::totals;
