@@ -9,7 +9,9 @@ mod distill;
 mod exact_sum;
 mod memory;
 mod options;
+mod pieces;
 mod status;
+mod top_k;
 
 use core::ffi::c_char;
 
