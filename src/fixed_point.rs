@@ -109,9 +109,9 @@ impl FixedPoint {
         }
     }
 
-    /// Makes carries if `terms` more might not fit, and counts them.
+    /// Counts `terms` more, and makes carries before if they would leave no room for one after them.
     fn make_room(&mut self, terms: u32) {
-        if self.terms + terms > CAPACITY {
+        if self.terms + terms >= CAPACITY {
             self.carry();
         }
         self.terms += terms;
