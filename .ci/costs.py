@@ -2,7 +2,7 @@
 """What the kernels cost on small machines: exact counts, the same on every run.
 
     python3 .ci/costs.py            fails when a figure is over 3 % above tests/costs.txt
-    python3 .ci/costs.py --write    writes tests/costs.txt, and the table in README.md
+    python3 .ci/costs.py --write    writes tests/costs.txt, and the table in src/guide
 
 n = 1,024, f32, release profile. Needs what .ci/cross/setup.sh installs, and PyPI's wasmtime.
 """
@@ -18,10 +18,10 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 FIGURES = ROOT / "tests/costs.txt"
-README = ROOT / "README.md"
+GUIDE = ROOT / "src/guide/small_machines.md"
 N = 1024
 KERNELS = "kl", "kl_log_target"
-# Rows of the README's table: what, unit, the figure's name, what others take.
+# Rows of the guide's table: what, unit, the figure's name, what others take.
 TABLE = [
     ("Cortex-M4F, kl", "instructions", "m4f kl instructions", "CMSIS-DSP 81, libm loop 50"),
     ("", "modelled cycles", "m4f kl cycles", "CMSIS-DSP 164, libm loop 81"),
@@ -138,10 +138,10 @@ def main():
     text = "".join(f"{name}: {value}\n" for name, value in figures.items())
     print(text, end="")
     marks = re.compile(r"(<!-- costs -->\n).*?(\n<!-- end -->)", re.S)
-    readme = README.read_text()
+    guide = GUIDE.read_text()
     if sys.argv[1:] == ["--write"]:
         FIGURES.write_text(text)
-        README.write_text(marks.sub(lambda m: m[1] + table(figures) + m[2], readme))
+        GUIDE.write_text(marks.sub(lambda m: m[1] + table(figures) + m[2], guide))
         return 0
     committed = {name: float(value) for name, value in (line.split(": ") for line in FIGURES.read_text().splitlines())}
     grown = [name for name, value in figures.items() if value > 1.03 * committed.get(name, 0)]

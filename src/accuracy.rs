@@ -1,7 +1,11 @@
 //! The bounds that the documentation states and the tests hold: one number each.
 //!
 //! Errors are in units in the last place (ulp) of the exact result, and `u` is half of one at
-//! 1: 2⁻²⁴ for `f32`, 2⁻⁵³ for `f64`. The worst errors measured are listed in the README.
+//! 1: 2⁻²⁴ for `f32`, 2⁻⁵³ for `f64`.
+//!
+//! Every `f32` there is, one by one (`cargo test --release --test accuracy -- --ignored`): at most 0.8243 ulp for ln, at
+//! 0x402de1fb; 0.7268 for exp, at 0x40902f74; 0.7898 where exp is subnormal. In `f64`, over 24,004 and 21,365 points
+//! against multi-precision (`cargo test --test accuracy -- --nocapture`): 0.7436 ulp for ln, 0.6566 for exp.
 
 /// Natural logarithm of an `f32`, over all positive inputs, subnormal ones too.
 pub const LN_F32_MAX_ULP: f64 = 0.85;

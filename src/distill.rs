@@ -1,6 +1,9 @@
 //! Losses of rows of logits: check, dispatch, done.
 
+mod pieces;
 mod validate;
+
+pub use validate::validate_top_k;
 
 use core::marker::PhantomData;
 
@@ -18,6 +21,7 @@ use crate::reduction::Reduction;
 use crate::rows::{Rows, RowsMut};
 use crate::shape;
 use crate::teacher::{Divergence, IGNORED, Teacher};
+use crate::top_k::TopK;
 use crate::upstream::Upstream;
 
 /// The divergence between what a teacher and a student say of each row, from the student's logits.
@@ -37,7 +41,7 @@ use crate::upstream::Upstream;
 /// nearly agree that would be no digit at all; so a loss that comes out below 2¹⁶ `u` of its parts, and
 /// any loss that is computed together with its gradient, is the sum of `p·φ(ln q − ln p)` with
 /// `φ(d) = e^d − 1 − d`. From logits that is right to 1e-3 relative for all losses above 2¹³ `u²`
-/// (3e-11 for `f32`). From logits or classes a loss is never negative, and it is 0 for rows with equal
+/// (3e-11 for `f32`), whichever the divergence and whatever the share of a mixture. From logits or classes a loss is never negative, and it is 0 for rows with equal
 /// bits. A teacher of log-probabilities counts as normalised if they sum to one within `16 u`.
 ///
 /// The bits are the same on every instruction set. A row's sums go through virtual lanes as those of
@@ -137,6 +141,13 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
                 shape::teacher_rows(rows, indices.len())?;
                 shape::class_indices(indices, classes, IGNORED)?;
             }
+            Teacher::TopK(top_k) => {
+                shape::teacher_rows(rows, top_k.rows().unwrap_or(rows))?;
+                let named = top_k.classes.iter().zip(top_k.log_probs);
+                let is_empty = |ln_p: T| ln_p.to_f64() == f64::NEG_INFINITY;
+                let named = named.map(|(&class, &ln_p)| (!is_empty(ln_p)).then_some(class));
+                shape::named_classes(named, top_k.k, classes)?;
+            }
         }
         Ok(DistillLoss {
             problem: Problem {
@@ -179,7 +190,8 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
     /// The same with another divergence.
     ///
     /// # Errors
-    /// [`Error::Beta`] for a share that is not above 0 and below 1.
+    /// [`Error::Beta`] for a share that is not above 0 and below 1, [`Error::TopKDivergence`] for any
+    /// but the forward one if the teacher is [`Teacher::TopK`].
     /// # Examples
     /// ```
     /// use kldiv::{DistillLoss, Divergence, Rows, Teacher};
@@ -198,6 +210,11 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
                 return Err(Error::Beta { value: beta.into() });
             }
             Divergence::Forward | Divergence::Reverse | Divergence::JensenShannon { .. } => {}
+        }
+        if let Teacher::TopK(TopK { k, .. }) = self.problem.teacher
+            && divergence != Divergence::Forward
+        {
+            return Err(Error::TopKDivergence { k });
         }
         Ok(DistillLoss { problem: Problem { divergence, ..self.problem }, ..self })
     }
@@ -367,6 +384,8 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
     /// # Accuracy
     /// Within `8 u` of the size of the formula's parts, the probabilities' own errors
     /// `u·p·(|ln p| + ln classes + 7)` among them, where no probability is subnormal.
+    /// Jensen–Shannon's from logits keeps its digits however close both sides are and however small a share:
+    /// `8 u·(g/τ)·(|s| + q·Σ|s|)·(|ln q| + ln classes + 8)`.
     /// # Special values
     /// As [above](DistillLoss#special-values).
     /// # Examples
@@ -407,7 +426,7 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
     /// # Errors
     /// [`Error::OutputLength`] and [`Error::UpstreamLength`] if they have not,
     /// [`Error::UpstreamPerElement`] for that kind, [`Error::ClassesGradient`] if the teacher is class
-    /// indices. `grad` has not been touched then.
+    /// indices, [`Error::TopKGradient`] if it names few classes of each row. `grad` has not been touched then.
     /// # Accuracy
     /// Within `8 u` of the size of the formula's parts, the probabilities' own errors
     /// `u·p·(|ln p| + ln classes + 7)` among them, where no probability is subnormal.
@@ -505,6 +524,9 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
             ) => rows,
             (Party::Teacher, Teacher::Classes(indices)) => {
                 return Err(Error::ClassesGradient { rows: indices.len() });
+            }
+            (Party::Teacher, Teacher::TopK(TopK { k, .. })) => {
+                return Err(Error::TopKGradient { k });
             }
             (Party::Student, _) => self.problem.student,
         };

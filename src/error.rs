@@ -219,7 +219,8 @@ pub enum Error {
         /// Classes of the teacher.
         teacher: usize,
     },
-    /// An index of [`Teacher::Classes`](crate::Teacher::Classes) that no class has.
+    /// An index of [`Teacher::Classes`](crate::Teacher::Classes) or [`Teacher::TopK`](crate::Teacher::TopK)
+    /// that no class has.
     ClassIndex {
         /// Its row.
         row: usize,
@@ -227,6 +228,57 @@ pub enum Error {
         index: u32,
         /// Classes of the student; indices are below.
         classes: usize,
+    },
+    /// A [`TopK`](crate::TopK) has not as many classes as log-probabilities.
+    TopKLength {
+        /// Class indices.
+        classes: usize,
+        /// Log-probabilities.
+        log_probs: usize,
+    },
+    /// The places of a [`TopK`](crate::TopK) cannot be cut into rows of `k`.
+    TopKRows {
+        /// Class indices.
+        len: usize,
+        /// Places that a row was said to have.
+        k: usize,
+    },
+    /// [`Teacher::TopK`](crate::Teacher::TopK) has the forward divergence only.
+    TopKDivergence {
+        /// Places of a row.
+        k: usize,
+    },
+    /// [`Teacher::TopK`](crate::Teacher::TopK) has no gradient.
+    TopKGradient {
+        /// Places of a row.
+        k: usize,
+    },
+    /// [`validate_top_k`](crate::validate_top_k) or [`DistillLoss::validate`](crate::DistillLoss::validate)
+    /// found a row that names a class twice.
+    RepeatedClass {
+        /// The row.
+        row: usize,
+        /// The class, the lowest of those.
+        index: u32,
+    },
+    /// Rows come in pieces from a teacher of logits only: [`row_states`](crate::DistillLoss::row_states) and
+    /// [`grad_student_within`](crate::DistillLoss::grad_student_within).
+    PiecesTeacher {
+        /// Rows.
+        rows: usize,
+    },
+    /// Rows in pieces have no Jensen–Shannon divergence:
+    /// [`grad_student_within`](crate::DistillLoss::grad_student_within).
+    PiecesDivergence {
+        /// Rows.
+        rows: usize,
+    },
+    /// There is not one [`RowState`](crate::RowState) for each row.
+    StatesLength {
+        /// Rows.
+        expected: usize,
+        /// States.
+        found: usize,
     },
     /// There is not one weight for each row: [`row_weights`](crate::DistillLoss::row_weights).
     WeightsLength {
@@ -371,6 +423,33 @@ impl fmt::Display for Error {
                     f,
                     "class {index} of row {row} is not below {classes}, the number of classes"
                 )
+            }
+            Error::TopKLength { classes, log_probs } => {
+                write!(f, "{classes} class indices but {log_probs} log-probabilities")
+            }
+            Error::TopKRows { len, k } => {
+                write!(f, "{len} class indices cannot be cut into rows of k = {k}")
+            }
+            Error::TopKDivergence { k } => {
+                write!(
+                    f,
+                    "teacher is the top {k} of each row, which has the forward divergence only"
+                )
+            }
+            Error::TopKGradient { k } => {
+                write!(f, "teacher is the top {k} of each row, which have no gradient")
+            }
+            Error::RepeatedClass { row, index } => {
+                write!(f, "row {row} of the teacher names class {index} twice")
+            }
+            Error::PiecesTeacher { rows } => {
+                write!(f, "{rows} rows in pieces need a teacher of logits")
+            }
+            Error::PiecesDivergence { rows } => {
+                write!(f, "{rows} rows in pieces have the forward and the reverse divergence only")
+            }
+            Error::StatesLength { expected, found } => {
+                write!(f, "{found} states of rows, {expected} are needed")
             }
             Error::WeightsLength { expected, found } => {
                 write!(f, "{found} row weights, {expected} are needed")

@@ -44,10 +44,10 @@ macro_rules! functions {
             let reduce = || {
                 // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
                 let value = options.pair(input, target)?.reduce(options.reduction()?);
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 unsafe { give(result, value) }
             };
             status(reduce())
@@ -64,9 +64,9 @@ macro_rules! functions {
             let entropy = || {
                 // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let target = unsafe { slice(target, len) }?;
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 unsafe { give(result, options.pair(target, target)?.entropy()) }
             };
             status(entropy())
@@ -84,9 +84,9 @@ macro_rules! functions {
             let cross_entropy = || {
                 // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 unsafe { give(result, options.pair(input, target)?.cross_entropy()) }
             };
             status(cross_entropy())
@@ -105,9 +105,9 @@ macro_rules! functions {
             let pointwise = || {
                 // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let out = unsafe { output(out, out_len, &[span(input), span(target)]) }?;
                 Ok(options.pair(input, target)?.pointwise(out)?)
             };
@@ -127,9 +127,9 @@ macro_rules! functions {
             let row_sums = || {
                 // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let out = unsafe { output(out, rows, &[span(input), span(target)]) }?;
                 Ok(options.pair(input, target)?.row_sums(out)?)
             };
@@ -152,12 +152,12 @@ macro_rules! functions {
             let grad_input = || {
                 // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let factors = unsafe { slice(factors, factors_len) }?;
                 let taken = [span(input), span(target), span(factors)];
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let grad = unsafe { output(grad, grad_len, &taken) }?;
                 Ok(options.pair(input, target)?.grad_input(upstream(factors, len), grad)?)
             };
@@ -179,12 +179,12 @@ macro_rules! functions {
             let grad_target = || {
                 // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let factors = unsafe { slice(factors, factors_len) }?;
                 let taken = [span(input), span(target), span(factors)];
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let grad = unsafe { output(grad, grad_len, &taken) }?;
                 Ok(options.pair(input, target)?.grad_target(upstream(factors, len), grad)?)
             };
@@ -204,7 +204,7 @@ macro_rules! functions {
             let validate = || {
                 // SAFETY: the promise at the top of this file.
                 let options = unsafe { read(options) }?;
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let (input, target) = unsafe { (slice(input, len)?, slice(target, len)?) };
                 Ok(options.pair(input, target)?.validate(rows, tolerance)?)
             };
@@ -223,7 +223,7 @@ macro_rules! functions {
             let log_softmax = || {
                 // SAFETY: the promise at the top of this file.
                 let logits = unsafe { slice(logits, len) }?;
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let out = unsafe { output(out, out_len, &[span(logits)]) }?;
                 Ok(log_softmax(Rows::new(logits, classes)?, out)?)
             };
@@ -242,7 +242,7 @@ macro_rules! functions {
             let softmax = || {
                 // SAFETY: the promise at the top of this file.
                 let logits = unsafe { slice(logits, len) }?;
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let out = unsafe { output(out, out_len, &[span(logits)]) }?;
                 Ok(softmax(Rows::new(logits, classes)?, out)?)
             };
@@ -250,8 +250,9 @@ macro_rules! functions {
         }
 
         /// The divergence of each row between the softmax of a student's logits and a teacher,
-        /// `rows · classes` numbers, or `rows` labels: one of the two is NULL. `weights` is NULL
-        /// or one number for each row; a row of weight 0 is not read.
+        /// `rows · classes` numbers, or `rows` labels: one of the two is NULL. Rows with a stride
+        /// are `(rows - 1) · stride + classes` numbers. `weights` is NULL or one number for each
+        /// row; a row of weight 0 and one of label `KLDIV_IGNORED` are not read.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $distill_losses(
             options: *const KldivDistillOptions,
@@ -266,10 +267,12 @@ macro_rules! functions {
         ) -> KldivStatus {
             let distill = || {
                 // SAFETY: the promise at the top of this file.
-                let (options, inputs) = unsafe {
-                    (read(options)?, Inputs::new(student, teacher, labels, rows, classes, weights)?)
-                };
-                // SAFETY: likewise.
+                let options = unsafe { read(options) }?;
+                // SAFETY: the promise at the top of this file.
+                let inputs = unsafe {
+                    Inputs::new(&options, student, teacher, labels, rows, classes, weights)
+                }?;
+                // SAFETY: the promise at the top of this file.
                 let losses = unsafe { output(losses, losses_len, &inputs.spans()) }?;
                 Ok(options.loss(&inputs)?.row_losses(losses)?)
             };
@@ -277,7 +280,8 @@ macro_rules! functions {
         }
 
         /// The same, and the derivative of each row's divergence by the student's logits, times
-        /// one factor for all or one for each row.
+        /// one factor for all or one for each row. `grad` has the length and the stride of
+        /// `student`; what lies between rows becomes 0, unless `accumulate` is set.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $distill_grad(
             options: *const KldivDistillOptions,
@@ -296,17 +300,19 @@ macro_rules! functions {
         ) -> KldivStatus {
             let distill = || {
                 // SAFETY: the promise at the top of this file.
-                let (options, inputs) = unsafe {
-                    (read(options)?, Inputs::new(student, teacher, labels, rows, classes, weights)?)
-                };
-                // SAFETY: likewise.
+                let options = unsafe { read(options) }?;
+                // SAFETY: the promise at the top of this file.
+                let inputs = unsafe {
+                    Inputs::new(&options, student, teacher, labels, rows, classes, weights)
+                }?;
+                // SAFETY: the promise at the top of this file.
                 let factors = unsafe { slice(factors, factors_len) }?;
                 let [a, b, c, d] = inputs.spans();
                 let mut taken = [a, b, c, d, span(factors), 0..0];
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let losses = unsafe { output(losses, losses_len, &taken) }?;
                 taken[5] = span(losses);
-                // SAFETY: likewise.
+                // SAFETY: the promise at the top of this file.
                 let grad = unsafe { output(grad, grad_len, &taken) }?;
                 let factors = match factors {
                     &[factor] => Upstream::Uniform(factor),
@@ -336,16 +342,18 @@ macro_rules! functions {
         ) -> KldivStatus {
             let validate = || {
                 // SAFETY: the promise at the top of this file.
-                let (options, inputs) = unsafe {
-                    (read(options)?, Inputs::new(student, teacher, labels, rows, classes, weights)?)
-                };
+                let options = unsafe { read(options) }?;
+                // SAFETY: the promise at the top of this file.
+                let inputs = unsafe {
+                    Inputs::new(&options, student, teacher, labels, rows, classes, weights)
+                }?;
                 let checked = options.loss(&inputs).and_then(|loss| Ok(loss.validate(tolerance)?));
                 let Err(refused) = checked else { return Ok(()) };
                 if let Refused::Error(error) = refused
                     && let Some(found) = KldivOffender::of(error)
                     && !offender.is_null()
                 {
-                    // SAFETY: likewise.
+                    // SAFETY: the promise at the top of this file.
                     unsafe { give(offender, found) }?;
                 }
                 Err(refused.into())

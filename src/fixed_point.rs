@@ -220,7 +220,7 @@ fn special(is_nan: bool, is_negative: bool) -> u32 {
 /// All are below 2^e. A sum that starts at 1.5·2^(e + 7) keeps its binade, and so its last place of 2^(e − 45), however
 /// often one of them is added. What an addition leaves out is exact, at most half of that place, and goes to a second
 /// sum, which starts 46 binades lower and leaves nothing out if no number has a bit below 2^(e − 91). Each sum of all
-/// lanes is a multiple of its last place, and below 2⁵³ of them: exact too.
+/// lanes is a multiple of its last place, and at most 2⁵³ of them: exact too.
 #[inline(always)]
 fn sum_block<T: Copy + Into<f64>>(block: &[T]) -> Option<[f64; 2]> {
     /// Biased exponents from the largest number's, which is e + 1022, to the first sum's and down to the second's.
@@ -242,7 +242,8 @@ fn sum_block<T: Copy + Into<f64>>(block: &[T]) -> Option<[f64; 2]> {
     let largest = larger(largest, last).into_iter().fold(0.0, |a, b| if b > a { b } else { a });
     // A NaN is not among the larger; it is left over below.
     let exponent = (largest.to_bits() >> <f64 as BinaryFormat<f64>>::FRACTION_BITS).max(SECOND + 1);
-    if exponent > MAX_EXPONENT - FIRST {
+    // 256 numbers just below 2^e are 2^(e + 8) in the first sums, which must not be infinite.
+    if exponent >= MAX_EXPONENT - FIRST {
         return None;
     }
 

@@ -42,6 +42,8 @@ pub trait Float:
     const MIN: Self;
     /// The smallest positive normal number.
     const MIN_POSITIVE: Self;
+    /// The smallest positive number, a subnormal.
+    const SMALLEST: Self;
     /// One of each for the virtual lanes: 128 bytes of elements.
     type Bank<X: Copy>: Copy + AsMut<[X]>;
     /// Half the distance from 1 to the next number, the `u` of the error bounds.
@@ -50,8 +52,6 @@ pub trait Float:
     const SMALL_SHARE: Self;
     /// What such terms are multiplied by: 2^96, 2^768.
     const SHARE_SCALE: Self;
-    /// Its logarithm.
-    const LN_SHARE_SCALE: Self;
 
     /// `x` in every place.
     fn bank<X: Copy>(x: X) -> Self::Bank<X>;
@@ -77,10 +77,10 @@ impl Float for f32 {
     const NAN: Self = f32::NAN;
     const MIN: Self = f32::MIN;
     const MIN_POSITIVE: Self = f32::MIN_POSITIVE;
+    const SMALLEST: Self = f32::from_bits(1);
     const UNIT: Self = f32::EPSILON / 2.0;
     const SMALL_SHARE: Self = f32::from_bits((127 - 64) << 23);
     const SHARE_SCALE: Self = f32::from_bits((127 + 96) << 23);
-    const LN_SHARE_SCALE: Self = (96.0 * core::f64::consts::LN_2) as f32;
     type Bank<X: Copy> = [X; 32];
 
     #[inline(always)]
@@ -125,10 +125,10 @@ impl Float for f64 {
     const NAN: Self = f64::NAN;
     const MIN: Self = f64::MIN;
     const MIN_POSITIVE: Self = f64::MIN_POSITIVE;
+    const SMALLEST: Self = f64::from_bits(1);
     const UNIT: Self = f64::EPSILON / 2.0;
     const SMALL_SHARE: Self = f64::from_bits((1023 - 512) << 52);
     const SHARE_SCALE: Self = f64::from_bits((1023 + 768) << 52);
-    const LN_SHARE_SCALE: Self = 768.0 * core::f64::consts::LN_2;
     type Bank<X: Copy> = [X; 16];
 
     #[inline(always)]

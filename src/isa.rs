@@ -9,7 +9,7 @@ use core::fmt;
 /// another matter.
 ///
 /// # Errors
-/// Reading anything else gives [`Error::UnknownIsa`].
+/// Reading anything else gives [`Error::UnknownIsa`](crate::Error::UnknownIsa).
 /// # Examples
 /// ```
 /// use kldiv::Isa;

@@ -37,7 +37,7 @@ use validate::{validate_elements, validate_rows};
 /// use kldiv::{Input, KlDiv, Target};
 ///
 /// // Certainty against a fair coin: one bit, ln 2 nats.
-/// let kl = KlDiv::new(Input::Probs(&[0.5, 0.5]), Target::Probs(&[1.0, 0.0]))?;
+/// let kl = KlDiv::new(Input::Probs(&[0.5_f64, 0.5]), Target::Probs(&[1.0, 0.0]))?;
 /// assert!((kl.sum() - core::f64::consts::LN_2).abs() < 1e-15);
 /// // The divergence is the cross-entropy less the entropy.
 /// assert_eq!(kl.sum(), kl.cross_entropy() - kl.entropy());
@@ -234,7 +234,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// use kldiv::{Input, KlDiv, Target};
     ///
     /// // Four equal chances: two bits, 2·ln 2 nats.
-    /// let kl = KlDiv::new(Input::Probs(&[1.0; 4]), Target::Probs(&[0.25; 4]))?;
+    /// let kl = KlDiv::new(Input::Probs(&[1.0_f64; 4]), Target::Probs(&[0.25; 4]))?;
     /// assert!((kl.entropy() - 2.0 * core::f64::consts::LN_2).abs() < 1e-15);
     /// # Ok::<(), kldiv::Error>(())
     /// ```

@@ -64,16 +64,21 @@ pub trait Arithmetic: Copy {
     /// For positive normal `x` the `m` in [0.6875, 1.375) and `e` with `x = m·2^e`; the second
     /// result is `e` times [`LnConstants::EXPONENT_UNIT`].
     fn split(self, x: Self::Vec) -> (Self::Vec, Self::Vec);
+    /// [`Arithmetic::split`] for subnormal `x` too.
+    #[inline(always)]
+    fn split_positive(self, x: Self::Vec) -> (Self::Vec, Self::Vec) {
+        let subnormal = self.less(x, self.splat(Self::Elem::MIN_POSITIVE));
+        let normalized = self.mul(x, self.splat(Self::Elem::NORMALIZE));
+        let (mantissa, exponent) = self.split(self.select(subnormal, normalized, x));
+        let lowered = self.sub(exponent, self.splat(Self::Elem::NORMALIZE_EXPONENT));
+        (mantissa, self.select(subnormal, lowered, exponent))
+    }
     /// [`Arithmetic::split`] for every `x`: where the logarithm is not finite the second result is
     /// what the logarithm is, and the first one means nothing, but is finite.
     #[inline(always)]
     fn split_any(self, x: Self::Vec) -> (Self::Vec, Self::Vec) {
         let zero = self.splat(Self::Elem::ZERO);
-        let subnormal = self.less(x, self.splat(Self::Elem::MIN_POSITIVE));
-        let normalized = self.mul(x, self.splat(Self::Elem::NORMALIZE));
-        let (mantissa, exponent) = self.split(self.select(subnormal, normalized, x));
-        let lowered = self.sub(exponent, self.splat(Self::Elem::NORMALIZE_EXPONENT));
-        let exponent = self.select(subnormal, lowered, exponent);
+        let (mantissa, exponent) = self.split_positive(x);
 
         let of_infinite_or_nan = x;
         let of_negative = self.splat(Self::Elem::NAN);
@@ -226,6 +231,7 @@ impl<A: Arithmetic> Arithmetic for Usual<A> {
         select(mask: A::Mask, yes: A::Vec, no: A::Vec) -> A::Vec;
         round_pow2(x: A::Vec) -> (A::Vec, A::Vec);
         split(x: A::Vec) -> (A::Vec, A::Vec);
+        split_positive(x: A::Vec) -> (A::Vec, A::Vec);
         split_any(x: A::Vec) -> (A::Vec, A::Vec);
         rotate(v: A::Vec, by: usize) -> A::Vec;
     }

@@ -15,6 +15,7 @@
 //! - [`log_softmax`] and [`softmax`] turn rows of logits into what the others take.
 //! - [`reference`](mod@reference) is every operation once more, plain and slow, to read and to
 //!   compare with.
+//! - [`guide`] has longer tables: costs on small machines, speed.
 //!
 //! ```
 //! use kldiv::{Input, KlDiv, Target, Upstream};
@@ -196,6 +197,8 @@ mod fixed_point;
 mod float;
 mod forms;
 mod formula;
+#[cfg(doc)]
+pub mod guide;
 mod isa;
 mod kernel;
 mod kl;
@@ -206,14 +209,16 @@ mod math;
 pub mod parallel;
 mod reduction;
 pub mod reference;
+mod row_state;
 mod rows;
 mod shape;
 mod softmax;
 mod stream;
 mod teacher;
+mod top_k;
 mod upstream;
 
-pub use distill::DistillLoss;
+pub use distill::{DistillLoss, validate_top_k};
 pub use element::Element;
 pub use error::{Error, Side};
 pub use exact_sum::ExactSum;
@@ -222,9 +227,11 @@ pub use isa::Isa;
 pub use kl::KlDiv;
 pub use loss::{KlDivLoss, kl_div};
 pub use reduction::Reduction;
+pub use row_state::RowState;
 pub use rows::Rows;
 pub use softmax::{log_softmax, log_softmax_on, softmax, softmax_on};
 pub use teacher::{Divergence, IGNORED, Teacher};
+pub use top_k::{Rest, TopK};
 pub use upstream::Upstream;
 
 /// Here so that `cargo test` runs the README's code; nothing else sees it.

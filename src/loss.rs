@@ -32,7 +32,7 @@ use crate::upstream::Upstream;
 /// let loss = KlDivLoss::new().with_reduction(Reduction::BatchMean(2));
 /// assert_eq!(loss.to_string(), "reduction=batchmean, log_target=false");
 ///
-/// let (input, target) = ([-3.0, -1.0, -2.0, -4.0], [1.0, 0.0, 0.0, 1.0]);
+/// let (input, target) = ([-3.0_f32, -1.0, -2.0, -4.0], [1.0, 0.0, 0.0, 1.0]);
 /// assert_eq!(loss.forward(&input, &target)?, 3.5);
 /// let mut grad = [0.0; 4];
 /// loss.backward_input(&input, &target, 1.0, &mut grad)?;
@@ -71,7 +71,7 @@ impl KlDivLoss {
     /// use kldiv::{KlDivLoss, Reduction};
     ///
     /// const SUM: KlDivLoss = KlDivLoss::new().with_reduction(Reduction::Sum);
-    /// assert_eq!(SUM.forward(&[-3.0, -1.0], &[1.0, 0.0])?, 3.0);
+    /// assert_eq!(SUM.forward(&[-3.0_f32, -1.0], &[1.0, 0.0])?, 3.0);
     /// # Ok::<(), kldiv::Error>(())
     /// ```
     #[must_use]
@@ -267,8 +267,8 @@ impl fmt::Display for KlDivLoss {
 /// ```
 /// use kldiv::{Reduction, kl_div};
 ///
-/// assert_eq!(kl_div(&[-3.0, -1.0], &[1.0, 0.0], Reduction::Sum, false)?, 3.0);
-/// assert_eq!(kl_div(&[-3.0, -1.0], &[0.0, -1.0], Reduction::Sum, true)?, 3.0);
+/// assert_eq!(kl_div(&[-3.0_f32, -1.0], &[1.0, 0.0], Reduction::Sum, false)?, 3.0);
+/// assert_eq!(kl_div(&[-3.0_f32, -1.0], &[0.0, -1.0], Reduction::Sum, true)?, 3.0);
 /// # Ok::<(), kldiv::Error>(())
 /// ```
 /// # Source

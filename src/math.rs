@@ -10,6 +10,6 @@ mod horner;
 mod ln;
 mod phi;
 
-pub(crate) use exp::{exp, exp_factor};
+pub(crate) use exp::{exp, exp_factor, exp_less_one};
 pub(crate) use ln::{ln, ln_minus, ln_of_sum};
-pub(crate) use phi::{phi, phi_further};
+pub(crate) use phi::phi;

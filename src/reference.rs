@@ -28,6 +28,7 @@
 
 mod distill;
 mod exact_sum;
+mod top_k;
 
 use core::iter::once;
 

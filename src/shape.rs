@@ -80,6 +80,38 @@ pub(crate) fn class_indices(indices: &[u32], classes: usize, ignored: u32) -> Re
     Ok(())
 }
 
+/// Places of a teacher that names `k` classes of each row.
+pub(crate) fn top_k(classes: usize, log_probs: usize, k: usize) -> Result<(), Error> {
+    if classes != log_probs {
+        return Err(Error::TopKLength { classes, log_probs });
+    }
+    match (classes, classes.checked_rem(k)) {
+        (0, None) | (_, Some(0)) => Ok(()),
+        (len, _) => Err(Error::TopKRows { len, k }),
+    }
+}
+
+/// Every named class is one of these; `named` has `k` places a row, empty ones too.
+pub(crate) fn named_classes(
+    named: impl Iterator<Item = Option<u32>>,
+    k: usize,
+    classes: usize,
+) -> Result<(), Error> {
+    for (place, class) in named.enumerate() {
+        if let Some(index) = class
+            && usize::try_from(index).map_or(true, |index| index >= classes)
+        {
+            return Err(Error::ClassIndex { row: place / k.max(1), index, classes });
+        }
+    }
+    Ok(())
+}
+
+/// One state for each row.
+pub(crate) fn states(rows: usize, found: usize) -> Result<(), Error> {
+    if rows == found { Ok(()) } else { Err(Error::StatesLength { expected: rows, found }) }
+}
+
 /// One weight for each row.
 pub(crate) fn weights(rows: usize, found: usize) -> Result<(), Error> {
     if rows == found { Ok(()) } else { Err(Error::WeightsLength { expected: rows, found }) }

@@ -1,6 +1,7 @@
 //! What a caller says of a student's teacher and of the comparison: plain data.
 
 use crate::rows::Rows;
+use crate::top_k::TopK;
 
 /// A class index that masks its row: the row has no loss, no gradient and no weight, whatever else holds
 /// for it. Where labels are signed, this is what −100 or another negative number becomes.
@@ -54,6 +55,9 @@ pub enum Teacher<'a, T> {
     /// The index of the class whose probability is one: the divergence is the cross-entropy loss. Or
     /// [`IGNORED`], for a row that does not count.
     Classes(&'a [u32]),
+    /// The probabilities of a few classes of each row; [`Rest`](crate::Rest) says what becomes of all others. It has the
+    /// forward divergence alone.
+    TopK(TopK<'a, T>),
 }
 
 /// Which divergence between the teacher's `p` and the student's `q`.

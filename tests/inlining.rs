@@ -10,8 +10,8 @@ mod number;
 use core::hint::black_box;
 
 use kldiv::{
-    DistillLoss, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target, Teacher, Upstream,
-    kl_div, log_softmax, softmax,
+    DistillLoss, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rest, RowState, Rows, Target,
+    Teacher, TopK, Upstream, kl_div, log_softmax, softmax,
 };
 use number::{Number, for_each_number};
 use object::{Object, ObjectSymbol};
@@ -58,6 +58,18 @@ fn use_everything<T: Number>(log_probs: &[T; 4], probs: &[T; 4]) -> Result<(), E
             black_box((&rows, &out));
         }
     }
+    for rest in [Rest::Bucket, Rest::Uniform] {
+        let top_k = TopK::new(&[0, 1], &probs[..2], 1, rest)?;
+        let loss = DistillLoss::new(Rows::new(log_probs, 2)?, Teacher::TopK(top_k))?;
+        loss.loss_and_grad_student(Upstream::Uniform(one), rows, out)?;
+        black_box((&rows, &out));
+    }
+    let matrix = Rows::new(log_probs, 2)?;
+    let pieces = DistillLoss::new(matrix, Teacher::Logits(matrix))?;
+    let mut states = [RowState::new(); 2];
+    pieces.row_states(&mut states)?;
+    pieces.grad_student_within(&states, Upstream::Uniform(one), out)?;
+    black_box((&states, &out));
     let loss = KlDivLoss::new();
     black_box(loss.forward(log_probs, probs)?);
     loss.backward_input(log_probs, probs, one, out)?;
@@ -80,14 +92,12 @@ const OPERATIONS: [&str; 4] = ["core::core_arch::", "pulp::Simd::", "<wide::", "
 /// Asks which registers the operating system saves, once.
 const DETECTION: &str = "_xgetbv";
 
-#[test]
-fn no_intrinsic_is_left_as_a_function() {
+/// The names of this program's functions.
+fn symbols() -> Vec<String> {
     for_each_number!(T => {
         let (log_probs, probs) = ([T::of(-1.0); 4], [T::of(0.5); 4]);
         use_everything::<T>(black_box(&log_probs), black_box(&probs)).unwrap();
     });
-    black_box(PLANTED.0);
-
     let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let program = object::File::parse(&*program).unwrap();
     let names: Vec<String> = program
@@ -97,6 +107,30 @@ fn no_intrinsic_is_left_as_a_function() {
         .collect();
     let ours = names.iter().filter(|name| name.contains("kldiv::")).count();
     assert!(ours >= 20, "only {ours} symbols of the crate: a stripped program?");
+    names
+}
+
+/// Kernels that are compiled for each number type and each instruction set chosen at run time: what a build of this
+/// crate takes its time for. Whoever changes the number says in the change why it is worth that.
+#[cfg(target_arch = "x86_64")]
+const KERNELS: usize = 24;
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn each_kernel_is_compiled_once_for_a_type_and_an_instruction_set() {
+    let names = symbols();
+    let sets: &[&str] = if cfg!(feature = "avx512") { &["V3", "V4"] } else { &["V3"] };
+    for set in sets {
+        let entry = format!("::{set}::vectorize::imp");
+        let found = names.iter().filter(|name| name.ends_with(&entry)).count();
+        assert_eq!(found, 2 * KERNELS, "kernels for {set}, f32 and f64 together");
+    }
+}
+
+#[test]
+fn no_intrinsic_is_left_as_a_function() {
+    let names = symbols();
+    black_box(PLANTED.0);
 
     let (planted, left): (Vec<&String>, Vec<&String>) = names
         .iter()

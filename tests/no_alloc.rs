@@ -10,8 +10,8 @@ use core::fmt::{self, Debug, Write};
 use std::alloc::System;
 
 use kldiv::{
-    DistillLoss, Divergence, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Side, Target,
-    Teacher, Upstream, kl_div, log_softmax, reference, softmax,
+    DistillLoss, Divergence, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rest, RowState, Rows,
+    Side, Target, Teacher, TopK, Upstream, kl_div, log_softmax, reference, softmax, validate_top_k,
 };
 use number::{Number, for_each_number};
 
@@ -156,6 +156,32 @@ fn distillation<T: Number>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Teachers that name few classes, and rows in pieces.
+fn sparse<T: Number>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
+    let Data { logarithms, probabilities, out, .. } = data;
+    let share = probabilities[48];
+    let classes = LENGTH / ROWS;
+    let student = Rows::new(logarithms, classes)?;
+    let named: [u32; 2 * ROWS] = core::array::from_fn(|place| place as u32);
+    let upstream = Upstream::Uniform(share);
+    let mut losses = [share; ROWS];
+    for rest in [Rest::Renormalise, Rest::Bucket, Rest::Uniform, Rest::Ignore] {
+        let top_k = TopK::new(&named, &logarithms[..2 * ROWS], 2, rest)?;
+        validate_top_k(top_k)?;
+        let loss = DistillLoss::new(student, Teacher::TopK(top_k))?.on(isa)?;
+        let _ = (loss.weighted_mean(), loss.validate(share));
+        loss.loss_and_grad_student(upstream, &mut losses, out)?;
+        loss.accumulate(true).grad_student(upstream, out)?;
+    }
+    let teacher = Teacher::Logits(Rows::new(probabilities, classes)?);
+    let loss = DistillLoss::new(student, teacher)?.on(isa)?;
+    let mut states = [RowState::new(); ROWS];
+    loss.row_states(&mut states)?;
+    let states = states.map(|state| state.merge(RowState::from_array(state.to_array())));
+    let _ = states.map(|state| [state.loss(), state.reverse(), state.student_log_mass()]);
+    loss.loss_and_grad_student_within(&states, upstream, &mut losses, out)
+}
+
 fn faces<T: Number>(data: &mut Data<T>) -> Result<(), Error> {
     let Data { logarithms, probabilities, out, .. } = data;
     let one = out[0];
@@ -223,6 +249,14 @@ fn texts() -> fmt::Result {
         Error::WeightsLength { expected: 1, found: 2 },
         Error::UpstreamPerElement { len: 1 },
         Error::ClassesGradient { rows: 1 },
+        Error::TopKLength { classes: 1, log_probs: 2 },
+        Error::TopKRows { len: 3, k: 2 },
+        Error::TopKDivergence { k: 1 },
+        Error::TopKGradient { k: 1 },
+        Error::RepeatedClass { row: 1, index: 2 },
+        Error::PiecesTeacher { rows: 1 },
+        Error::PiecesDivergence { rows: 1 },
+        Error::StatesLength { expected: 1, found: 2 },
         Error::Temperature { value: -1.0 },
         Error::Beta { value: 2.0 },
     ];
@@ -241,6 +275,8 @@ fn hold<T: Number>() {
         assert_eq!(calls_in(|| result = elementwise(isa, &mut data)), 0, "{isa}");
         assert_eq!(result, Ok(()));
         assert_eq!(calls_in(|| result = distillation(isa, &mut data)), 0, "{isa}");
+        assert_eq!(result, Ok(()));
+        assert_eq!(calls_in(|| result = sparse(isa, &mut data)), 0, "{isa}");
         assert_eq!(result, Ok(()));
     }
     let mut result = Ok(());

@@ -4,10 +4,26 @@
 //! With two `.npy` files: the loss between them. `--help` shows the options.
 
 mod args;
+mod blocks;
+mod compare;
 mod digits;
-mod files;
+mod distribution;
+mod doubt;
+mod facts;
+mod help;
+mod histogram;
+mod labels;
+mod long;
+mod loss;
 mod npy;
+mod number;
+mod pairs;
+mod plot;
+mod progress;
 mod rows;
+mod source;
+mod statistics;
+mod threads;
 
 use core::fmt;
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -16,7 +32,7 @@ use std::process::ExitCode;
 use args::Command;
 
 fn main() -> ExitCode {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(io::stdout());
     let done = run(&mut out).and_then(|()| Ok(out.flush()?));
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -29,11 +45,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(out: &mut impl Write) -> Result<(), Failure> {
+fn run(out: &mut (impl Write + Send)) -> Result<(), Failure> {
     match args::parse(lexopt::Parser::from_env())? {
-        Command::Help => Ok(out.write_all(args::HELP.as_bytes())?),
+        Command::Help => Ok(out.write_all(help::TEXT.as_bytes())?),
         Command::Digits => digits::report(out),
-        Command::Files(job) => files::loss(&job, out),
+        Command::Compare(job) => loss::print(&job, out),
     }
 }
 

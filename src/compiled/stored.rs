@@ -2,6 +2,7 @@
 
 use crate::rows::Rows;
 use crate::teacher::Teacher;
+use crate::top_k::TopK;
 
 /// What is stored as `T`, as the kernels for `R` take it.
 pub trait Stored<T, R> {
@@ -22,6 +23,9 @@ pub trait Stored<T, R> {
             Teacher::LogProbs(rows) => Teacher::LogProbs(Self::rows(rows)),
             Teacher::Probs(rows) => Teacher::Probs(Self::rows(rows)),
             Teacher::Classes(indices) => Teacher::Classes(indices),
+            Teacher::TopK(TopK { classes, log_probs, k, rest }) => {
+                Teacher::TopK(TopK { classes, log_probs: Self::numbers(log_probs), k, rest })
+            }
         }
     }
 }

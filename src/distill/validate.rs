@@ -6,12 +6,15 @@ use crate::distill::DistillLoss;
 use crate::element::Element;
 use crate::error::{Error, Side};
 use crate::forms::Target;
+use crate::stream::order::SMALL;
 use crate::teacher::{IGNORED, Teacher};
+use crate::top_k::{TopK, TopKRow};
 
 impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
     /// Checks that the numbers are what they are said to be: each row of logits has a softmax (no NaN, no +∞,
     /// not all −∞), the teacher's probabilities are at least 0, its log-probabilities at most `tolerance`,
-    /// none of them NaN, and each of its rows sums to 1 within `tolerance`.
+    /// none of them NaN, and each of its rows sums to 1 within `tolerance`; where it names few classes, that it
+    /// names none twice and that they sum to no more.
     ///
     /// Nothing else ever checks that. Rows that do not count, of weight 0 or [`IGNORED`](crate::IGNORED), are
     /// not looked at, nor is padding. Class indices have been checked by [`new`](DistillLoss::new).
@@ -19,7 +22,7 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
     /// # Errors
     /// For the first row in which something is wrong, the student's logits first, the first of:
     /// [`Error::Logit`], [`Error::NoLogit`], [`Error::TeacherProbability`],
-    /// [`Error::TeacherLogProbability`], [`Error::RowSum`].
+    /// [`Error::TeacherLogProbability`], [`Error::RepeatedClass`], [`Error::RowSum`].
     /// # Special values
     /// −∞ is a logit and a log-probability, of a class without probability. A tolerance of NaN tolerates no
     /// sum.
@@ -46,7 +49,10 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
             let weight = self.problem.weights.and_then(|weights| weights.get(row));
             let is_ignored = match self.problem.teacher {
                 Teacher::Classes(classes) => classes.get(row) == Some(&IGNORED),
-                Teacher::Logits(_) | Teacher::LogProbs(_) | Teacher::Probs(_) => false,
+                Teacher::Logits(_)
+                | Teacher::LogProbs(_)
+                | Teacher::Probs(_)
+                | Teacher::TopK(_) => false,
             };
             if is_ignored || weight.is_some_and(|&weight| weight == S::Real::ZERO) {
                 continue;
@@ -74,6 +80,11 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
                     sum(backend, row, Target::LogProbs(log_probs), tolerance)?;
                 }
                 Teacher::Classes(_) => {}
+                Teacher::TopK(top_k) => {
+                    if let Some(places) = top_k.row(row) {
+                        top_k_row(backend, row, places, tolerance)?;
+                    }
+                }
             }
         }
         Ok(())
@@ -112,4 +123,73 @@ fn is_nan<T: Element>(x: T) -> bool {
 fn first<T: Element>(row: &[T], is_wrong: impl Fn(&T) -> bool) -> Option<(usize, f64)> {
     let mut all = row.iter().enumerate();
     all.find(|(_, x)| is_wrong(x)).map(|(index, x)| (index, x.to_f64()))
+}
+
+/// Log-probabilities of different classes, which sum to at most one.
+fn top_k_row<R: Element<Real = R>>(
+    backend: Backend,
+    row: usize,
+    places: TopKRow<'_, R>,
+    tolerance: R,
+) -> Result<(), Error> {
+    let is_wrong = |&ln_p: &R| ln_p > tolerance || is_nan(ln_p);
+    if let Some((index, value)) = first(places.log_probs, is_wrong) {
+        return Err(Error::TeacherLogProbability { row, index, value });
+    }
+    distinct(row, places)?;
+    let values = Target::LogProbs(places.log_probs);
+    let sum = R::Kernels::mass(Single { backend, values }).to_f64();
+    let is_within_one = sum - 1.0 <= tolerance.to_f64();
+    if is_within_one { Ok(()) } else { Err(Error::RowSum { side: Side::Teacher, row, sum }) }
+}
+
+/// Checks that no row names a class twice, which nothing else does. Empty places name none.
+///
+/// # Errors
+/// [`Error::RepeatedClass`] for the first row that does, with the lowest such class in it.
+/// # Examples
+/// ```
+/// use kldiv::{Error, Rest, TopK, validate_top_k};
+///
+/// let log_probs = [-1.0, -2.0, f32::NEG_INFINITY, -1.0, -2.0, -3.0];
+/// let twice = TopK::new(&[5, 7, 5, 3, 9, 3], &log_probs, 3, Rest::Bucket)?;
+/// assert_eq!(validate_top_k(twice), Err(Error::RepeatedClass { row: 1, index: 3 }));
+/// # Ok::<(), Error>(())
+/// ```
+pub fn validate_top_k<T: Element>(top_k: TopK<'_, T>) -> Result<(), Error> {
+    for row in 0..top_k.rows().unwrap_or(0) {
+        if let Some(places) = top_k.row(row) {
+            distinct(row, places)?;
+        }
+    }
+    Ok(())
+}
+
+/// Classes that are looked at together, a bit for each.
+const WINDOW: usize = if SMALL { 2_048 } else { 32_768 };
+
+/// No class is named twice. Window by window, each beginning with the lowest class that is left.
+fn distinct<T: Element>(row: usize, places: TopKRow<'_, T>) -> Result<(), Error> {
+    let named = places.classes.iter().zip(places.log_probs);
+    let named = named.filter(|(_, ln_p)| ln_p.to_f64() != f64::NEG_INFINITY);
+    let mut window = named.clone().map(|(&class, _)| class).min();
+    while let Some(start) = window {
+        let mut seen = [0_u32; WINDOW / 32];
+        let (mut next, mut repeated) = (None, None);
+        let lowest =
+            |found: Option<u32>, class| Some(found.map_or(class, |found| found.min(class)));
+        for (&class, _) in named.clone() {
+            let Some(offset) = class.checked_sub(start) else { continue };
+            match seen.get_mut(offset as usize / 32) {
+                None => next = lowest(next, class),
+                Some(word) if *word >> (offset % 32) & 1 == 1 => repeated = lowest(repeated, class),
+                Some(word) => *word |= 1 << (offset % 32),
+            }
+        }
+        if let Some(index) = repeated {
+            return Err(Error::RepeatedClass { row, index });
+        }
+        window = next;
+    }
+    Ok(())
 }

@@ -9,7 +9,7 @@ use crate::distill::DistillLoss;
 use crate::element::Element;
 use crate::error::Error;
 use crate::rows::Rows;
-use crate::teacher::{Divergence, Teacher};
+use crate::teacher::{Divergence, IGNORED, Teacher};
 
 /// The teacher is given as logits.
 pub const KLDIV_TEACHER_LOGITS: u32 = 0;
@@ -24,6 +24,11 @@ pub const KLDIV_DIVERGENCE_FORWARD: u32 = 0;
 pub const KLDIV_DIVERGENCE_REVERSE: u32 = 1;
 /// Of both from their mixture; `beta` is the teacher's share.
 pub const KLDIV_DIVERGENCE_JENSEN_SHANNON: u32 = 2;
+
+/// A label of a row that does not count: its loss, gradient and weight are 0. What PyTorch's
+/// `ignore_index` of -100 is.
+pub const KLDIV_IGNORED: u32 = u32::MAX;
+const _: () = assert!(KLDIV_IGNORED == IGNORED);
 
 /// How `kldiv_distill_…` compares. All zero, which NULL means too, is the divergence of logits at
 /// temperature 1.
@@ -42,6 +47,13 @@ pub struct KldivDistillOptions {
     /// For `KLDIV_DIVERGENCE_JENSEN_SHANNON`: above 0 and below 1 after rounding to the type (for f32,
     /// 1 - 1e-9 is refused).
     pub beta: f64,
+    /// Elements from the beginning of a student's row to that of the next, at least `classes`; what lies
+    /// between is not read. 0 stands for `classes`.
+    pub student_stride: usize,
+    /// The same of a teacher's row.
+    pub teacher_stride: usize,
+    /// Not 0: a gradient is added to what its place holds, and nothing between rows is written.
+    pub accumulate: u32,
 }
 
 impl KldivDistillOptions {
@@ -51,8 +63,8 @@ impl KldivDistillOptions {
         inputs: &Inputs<'a, T, T::Real>,
     ) -> Result<DistillLoss<'a, T>, Refused> {
         let &Inputs { student, teacher, labels, weights, classes } = inputs;
-        let student = Rows::new(student, classes)?;
-        let rows = || Rows::new(teacher, classes);
+        let student = rows(student, classes, self.student_stride)?;
+        let rows = || rows(teacher, classes, self.teacher_stride);
         let teacher = match self.teacher {
             _ if !labels.is_empty() => Teacher::Classes(labels),
             KLDIV_TEACHER_LOGITS => Teacher::Logits(rows()?),
@@ -68,7 +80,8 @@ impl KldivDistillOptions {
             }
             _ => return Err(KldivStatus::OptionDivergence.into()),
         };
-        let mut loss = DistillLoss::new(student, teacher)?.divergence(divergence)?;
+        let loss = DistillLoss::new(student, teacher)?.divergence(divergence)?;
+        let mut loss = loss.accumulate(self.accumulate != 0);
         if self.temperature != 0.0 {
             loss = loss.temperature(T::Real::from_f64(self.temperature))?;
         }
@@ -80,6 +93,20 @@ impl KldivDistillOptions {
             None => Ok(loss),
         }
     }
+}
+
+/// Rows that are `stride` apart, or dense.
+fn rows<T>(values: &[T], classes: usize, stride: usize) -> Result<Rows<'_, T>, Error> {
+    if stride == 0 { Rows::new(values, classes) } else { Rows::strided(values, classes, stride) }
+}
+
+/// Elements of that many rows, the last without what would follow it.
+fn elements(rows: usize, classes: usize, stride: usize) -> Result<usize, KldivStatus> {
+    let before_last = match rows.checked_sub(1) {
+        Some(others) => others.checked_mul(if stride == 0 { classes } else { stride }),
+        None => return Ok(0),
+    };
+    before_last.and_then(|len| len.checked_add(classes)).ok_or(KldivStatus::TooLong)
 }
 
 /// What `kldiv_distill_validate_…` found.
@@ -157,9 +184,10 @@ impl<T, R> Inputs<'_, T, R> {
     /// A teacher or labels, whichever is not NULL; no weights where `weights` is.
     ///
     /// # Safety
-    /// `rows · classes` numbers at `student` and `teacher`, `rows` at the others where they are
-    /// taken, can be read, and nobody writes them, for the lifetime of the result.
+    /// At `student` and `teacher` the numbers of `rows` rows, as far apart as the options say, and
+    /// `rows` at the others where they are taken can be read, and nobody writes them, for the lifetime of the result.
     pub unsafe fn new(
+        options: &KldivDistillOptions,
         student: *const T,
         teacher: *const T,
         labels: *const u32,
@@ -170,13 +198,17 @@ impl<T, R> Inputs<'_, T, R> {
         if !teacher.is_null() && !labels.is_null() {
             return Err(KldivStatus::TeacherAndLabels);
         }
-        let len = rows.checked_mul(classes).ok_or(KldivStatus::TooLong)?;
-        let (teacher_len, labels_len) = if teacher.is_null() { (0, rows) } else { (len, 0) };
+        let student_len = elements(rows, classes, options.student_stride)?;
+        let (teacher_len, labels_len) = if teacher.is_null() {
+            (0, rows)
+        } else {
+            (elements(rows, classes, options.teacher_stride)?, 0)
+        };
         let weights_len = if weights.is_null() { 0 } else { rows };
         // SAFETY: the caller's promise.
         unsafe {
             Ok(Inputs {
-                student: slice(student, len)?,
+                student: slice(student, student_len)?,
                 teacher: slice(teacher, teacher_len)?,
                 labels: slice(labels, labels_len)?,
                 weights: slice(weights, weights_len)?,

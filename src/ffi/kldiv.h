@@ -31,6 +31,10 @@
 // Of both from their mixture; `beta` is the teacher's share.
 #define KLDIV_DIVERGENCE_JENSEN_SHANNON 2
 
+// A label of a row that does not count: its loss, gradient and weight are 0. What PyTorch's
+// `ignore_index` of -100 is.
+#define KLDIV_IGNORED UINT32_MAX
+
 // Bytes of a sum written by `kldiv_exact_sum_to_bytes`.
 #define KLDIV_EXACT_SUM_BYTES 274
 
@@ -132,6 +136,14 @@ typedef enum {
   KLDIV_STATUS_LOGIT = 25,
   // A row of logits that are all −∞.
   KLDIV_STATUS_NO_LOGIT = 26,
+  // A stride is less than the classes of a row.
+  KLDIV_STATUS_STRIDE = 28,
+  // The options' `rest` is no `KLDIV_REST_…`.
+  KLDIV_STATUS_OPTION_REST = 30,
+  // A teacher that names few classes of each row has the forward divergence only.
+  KLDIV_STATUS_TOP_K_DIVERGENCE = 31,
+  // A row that names a class twice.
+  KLDIV_STATUS_REPEATED_CLASS = 32,
 } KldivStatus;
 
 // How the numbers are meant and what to do with them. All zero, which NULL means too, is what
@@ -164,6 +176,13 @@ typedef struct {
   // For `KLDIV_DIVERGENCE_JENSEN_SHANNON`: above 0 and below 1 after rounding to the type (for f32,
   // 1 - 1e-9 is refused).
   double beta;
+  // Elements from the beginning of a student's row to that of the next, at least `classes`; what lies
+  // between is not read. 0 stands for `classes`.
+  size_t student_stride;
+  // The same of a teacher's row.
+  size_t teacher_stride;
+  // Not 0: a gradient is added to what its place holds, and nothing between rows is written.
+  uint32_t accumulate;
 } KldivDistillOptions;
 
 // What `kldiv_distill_validate_…` found.
@@ -270,8 +289,9 @@ KldivStatus kldiv_softmax_f32(const float *logits,
                               size_t out_len);
 
 // The divergence of each row between the softmax of a student's logits and a teacher,
-// `rows · classes` numbers, or `rows` labels: one of the two is NULL. `weights` is NULL
-// or one number for each row; a row of weight 0 is not read.
+// `rows · classes` numbers, or `rows` labels: one of the two is NULL. Rows with a stride
+// are `(rows - 1) · stride + classes` numbers. `weights` is NULL or one number for each
+// row; a row of weight 0 and one of label `KLDIV_IGNORED` are not read.
 KldivStatus kldiv_distill_losses_f32(const KldivDistillOptions *options,
                                      const float *student,
                                      const float *teacher,
@@ -283,7 +303,8 @@ KldivStatus kldiv_distill_losses_f32(const KldivDistillOptions *options,
                                      size_t losses_len);
 
 // The same, and the derivative of each row's divergence by the student's logits, times
-// one factor for all or one for each row.
+// one factor for all or one for each row. `grad` has the length and the stride of
+// `student`; what lies between rows becomes 0, unless `accumulate` is set.
 KldivStatus kldiv_distill_grad_f32(const KldivDistillOptions *options,
                                    const float *student,
                                    const float *teacher,
@@ -393,8 +414,9 @@ KldivStatus kldiv_softmax_f64(const double *logits,
                               size_t out_len);
 
 // The divergence of each row between the softmax of a student's logits and a teacher,
-// `rows · classes` numbers, or `rows` labels: one of the two is NULL. `weights` is NULL
-// or one number for each row; a row of weight 0 is not read.
+// `rows · classes` numbers, or `rows` labels: one of the two is NULL. Rows with a stride
+// are `(rows - 1) · stride + classes` numbers. `weights` is NULL or one number for each
+// row; a row of weight 0 and one of label `KLDIV_IGNORED` are not read.
 KldivStatus kldiv_distill_losses_f64(const KldivDistillOptions *options,
                                      const double *student,
                                      const double *teacher,
@@ -406,7 +428,8 @@ KldivStatus kldiv_distill_losses_f64(const KldivDistillOptions *options,
                                      size_t losses_len);
 
 // The same, and the derivative of each row's divergence by the student's logits, times
-// one factor for all or one for each row.
+// one factor for all or one for each row. `grad` has the length and the stride of
+// `student`; what lies between rows becomes 0, unless `accumulate` is set.
 KldivStatus kldiv_distill_grad_f64(const KldivDistillOptions *options,
                                    const double *student,
                                    const double *teacher,

@@ -62,10 +62,22 @@ pub enum KldivStatus {
     Logit = 25,
     /// A row of logits that are all −∞.
     NoLogit = 26,
+    /// A stride is less than the classes of a row.
+    Stride = 28,
+    /// The options' `rest` is no `KLDIV_REST_…`.
+    OptionRest = 30,
+    /// A teacher that names few classes of each row has the forward divergence only.
+    TopKDivergence = 31,
+    /// A row that names a class twice.
+    RepeatedClass = 32,
+    /// Rows in pieces need a teacher of logits.
+    PiecesTeacher = 33,
+    /// Rows in pieces have the forward and the reverse divergence only.
+    PiecesDivergence = 34,
 }
 
 impl KldivStatus {
-    pub const ALL: [(KldivStatus, &CStr); 27] = [
+    pub const ALL: [(KldivStatus, &CStr); 33] = [
         (KldivStatus::Ok, c"done"),
         (KldivStatus::Null, c"a pointer is NULL and its length is not 0"),
         (KldivStatus::Misaligned, c"a pointer is not a multiple of its numbers' size"),
@@ -99,6 +111,18 @@ impl KldivStatus {
         (KldivStatus::TeacherAndLabels, c"a teacher and labels are given; one has to be NULL"),
         (KldivStatus::Logit, c"a logit is NaN or infinity; its row has no softmax"),
         (KldivStatus::NoLogit, c"all logits of a row are -infinity; it has no softmax"),
+        (KldivStatus::Stride, c"a stride is less than the classes of a row"),
+        (KldivStatus::OptionRest, c"option rest is none of KLDIV_REST_..."),
+        (
+            KldivStatus::TopKDivergence,
+            c"a teacher that names few classes of each row has the forward divergence only",
+        ),
+        (KldivStatus::RepeatedClass, c"a row of the teacher names a class twice"),
+        (KldivStatus::PiecesTeacher, c"rows in pieces need a teacher of logits"),
+        (
+            KldivStatus::PiecesDivergence,
+            c"rows in pieces have the forward and the reverse divergence only",
+        ),
     ];
 }
 
@@ -116,16 +140,23 @@ impl From<Error> for KldivStatus {
             | Error::WeightsLength { .. }
             | Error::TeacherRows { .. }
             | Error::TeacherClasses { .. }
+            | Error::TopKLength { .. }
+            | Error::StatesLength { .. }
             | Error::ExactSumLength { .. } => KldivStatus::Length,
-            Error::Rows { .. } => KldivStatus::Rows,
-            Error::Classes { .. }
-            | Error::ZeroClasses { .. }
-            | Error::Stride { .. }
-            | Error::StridedRows { .. } => KldivStatus::Classes,
+            Error::Rows { .. } | Error::TopKRows { .. } => KldivStatus::Rows,
+            Error::Classes { .. } | Error::ZeroClasses { .. } | Error::StridedRows { .. } => {
+                KldivStatus::Classes
+            }
+            Error::Stride { .. } => KldivStatus::Stride,
             Error::IsaUnavailable { .. } => KldivStatus::IsaUnavailable,
             Error::UnknownIsa { .. }
             | Error::UpstreamPerElement { .. }
-            | Error::ClassesGradient { .. } => KldivStatus::Option,
+            | Error::ClassesGradient { .. }
+            | Error::TopKGradient { .. } => KldivStatus::Option,
+            Error::TopKDivergence { .. } => KldivStatus::TopKDivergence,
+            Error::RepeatedClass { .. } => KldivStatus::RepeatedClass,
+            Error::PiecesTeacher { .. } => KldivStatus::PiecesTeacher,
+            Error::PiecesDivergence { .. } => KldivStatus::PiecesDivergence,
             Error::Temperature { .. } => KldivStatus::OptionTemperature,
             Error::Beta { .. } => KldivStatus::OptionBeta,
             Error::ClassIndex { .. } => KldivStatus::ClassIndex,

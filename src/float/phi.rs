@@ -5,14 +5,10 @@ pub trait PhiConstants: Sized + 'static {
     /// `1 / 2!`, `1 / 3!` …: of `e^d − 1 − d`, for `|d| <= 1/16`. By the first term left out, the
     /// relative error is below 2^-24.4 (f32) or 2^-52.7 (f64).
     const RECIPROCAL_FACTORIALS: &'static [Self];
-    /// More of them, for `|d| <= 1/8`: likewise below 2^-25.4 (f32) or 2^-57.8 (f64).
-    const MORE_RECIPROCAL_FACTORIALS: &'static [Self];
 }
 
 impl PhiConstants for f32 {
     const RECIPROCAL_FACTORIALS: &'static [f32] = &[1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0];
-    const MORE_RECIPROCAL_FACTORIALS: &'static [f32] =
-        &[1.0 / 2.0, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0];
 }
 
 impl PhiConstants for f64 {
@@ -25,17 +21,5 @@ impl PhiConstants for f64 {
         1.0 / 5_040.0,
         1.0 / 40_320.0,
         1.0 / 362_880.0,
-    ];
-    const MORE_RECIPROCAL_FACTORIALS: &'static [f64] = &[
-        1.0 / 2.0,
-        1.0 / 6.0,
-        1.0 / 24.0,
-        1.0 / 120.0,
-        1.0 / 720.0,
-        1.0 / 5_040.0,
-        1.0 / 40_320.0,
-        1.0 / 362_880.0,
-        1.0 / 3_628_800.0,
-        1.0 / 39_916_800.0,
     ];
 }

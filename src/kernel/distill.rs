@@ -13,3 +13,5 @@ pub(crate) mod parts;
 mod passes;
 pub(crate) mod problem;
 pub(crate) mod rows;
+pub(crate) mod states;
+mod top_k;

@@ -71,3 +71,18 @@ fn scaled<L: Arithmetic, const RECOVER: bool>(l: L, x: L::Vec) -> Scaled<L::Vec>
     };
     Scaled { mantissa, n, power }
 }
+
+/// `E = e^d − 1`, within `2 u` of itself however small `d` is, and for `|d| <= ln 2 / 2` beside it
+/// `φ(d) = E − d`, likewise. With `d = n·ln 2 + r` the former is `(2^n − 1) + 2^n·(r + r²·Q(r))`, of which
+/// nothing cancels but for `n = −1`, where half is left. For `d` where `2^n` is a normal number; elsewhere
+/// both may be anything.
+#[inline(always)]
+pub(crate) fn exp_less_one<L: Arithmetic>(l: L, d: L::Vec) -> [L::Vec; 2] {
+    let (n, power) = l.round_pow2(l.mul(d, l.splat(L::Elem::LOG2_E)));
+    let top = l.sub(d, l.mul(n, l.splat(L::Elem::LN2_TOP)));
+    let r = l.sub(top, l.mul(n, l.splat(L::Elem::LN2_REST)));
+    let square = l.mul(r, r);
+    let bend = l.mul(square, horner_pairs(l, r, square, L::Elem::EXP_TAIL));
+    let less_one = l.sub(power, l.splat(L::Elem::ONE));
+    [l.add(less_one, l.mul(power, l.add(r, bend))), bend]
+}

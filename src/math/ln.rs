@@ -40,12 +40,12 @@ pub(crate) fn ln_minus<L: Arithmetic>(l: L, x: L::Vec, y: L::Vec) -> L::Vec {
     l.add(l.sub(of_exponent, y), of_mantissa)
 }
 
-/// `ln x` as [`ln`] has it for every `x`, but where `|w| < 0.3` instead `ln(1 + w)`, as good
-/// relatively however small `w` is; beside it, for such `w` only, `(1 + w)·ln(1 + w) − w`, relatively
+/// `ln x` as [`ln`] has it, but where `|w| < 0.3` instead `ln(1 + w)`, as good relatively however
+/// small `w` is (of usual numbers `x` may be subnormal); beside it, for such `w` only, `(1 + w)·ln(1 + w) − w`, relatively
 /// as good: with `s = w / (2 + w)` that is `s·(w + (1 + w)·R)`, whose parts do not cancel.
 #[inline(always)]
 pub(crate) fn ln_of_sum<L: Arithmetic>(l: L, w: L::Vec, x: L::Vec) -> [L::Vec; 2] {
-    let (mantissa, exponent) = l.split_any(x);
+    let (mantissa, exponent) = if L::USUAL { l.split_positive(x) } else { l.split_any(x) };
     let one = l.splat(L::Elem::ONE);
     let near = l.less(l.mul(w, w), l.splat(L::Elem::from_f64(0.09)));
     let f = l.select(near, w, l.sub(mantissa, one));

@@ -9,9 +9,3 @@ use crate::lanes::Arithmetic;
 pub(crate) fn phi<A: Arithmetic>(a: A, d: A::Vec, square: A::Vec) -> A::Vec {
     a.mul(square, horner(a, d, A::Elem::RECIPROCAL_FACTORIALS))
 }
-
-/// The same for `|d| <= 1/8`.
-#[inline(always)]
-pub(crate) fn phi_further<A: Arithmetic>(a: A, d: A::Vec, square: A::Vec) -> A::Vec {
-    a.mul(square, horner(a, d, A::Elem::MORE_RECIPROCAL_FACTORIALS))
-}

@@ -286,6 +286,7 @@ fn split_rows<T: Element<Real = T>>(
         Teacher::LogProbs(rows) => both(rows.split_at(middle), Teacher::LogProbs),
         Teacher::Probs(rows) => both(rows.split_at(middle), Teacher::Probs),
         Teacher::Classes(indices) => both(indices.split_at(middle), Teacher::Classes),
+        Teacher::TopK(top_k) => both(top_k.split_at(middle), Teacher::TopK),
     };
     let (weights, other_weights) =
         halves_of(problem.weights.map(|weights| weights.split_at(middle)));

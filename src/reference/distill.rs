@@ -2,7 +2,9 @@
 
 use core::iter::once;
 
+use super::top_k::Named;
 use super::{in_range, total};
+use crate::top_k::{Rest, TopKRow};
 use crate::{Divergence, Element, IGNORED, Rows, Teacher, Upstream};
 
 /// What a row says of one class: a probability and its logarithm.
@@ -25,6 +27,8 @@ enum Distribution<'a, T> {
     LogProbs(&'a [T]),
     Probs(&'a [T]),
     Class(usize),
+    /// A few classes.
+    TopK(TopKRow<'a, T>, Rest),
 }
 
 impl<'a, T: Element> Distribution<'a, T> {
@@ -44,6 +48,7 @@ impl<'a, T: Element> Distribution<'a, T> {
             Teacher::LogProbs(rows) => Distribution::LogProbs(rows.row(row)?),
             Teacher::Probs(rows) => Distribution::Probs(rows.row(row)?),
             Teacher::Classes(classes) => Distribution::Class(*classes.get(row)? as usize),
+            Teacher::TopK(top_k) => Distribution::TopK(top_k.row(row)?, top_k.rest),
         })
     }
 
@@ -67,6 +72,8 @@ impl<'a, T: Element> Distribution<'a, T> {
             Distribution::Probs(row) => (number(row), libm::log(number(row))),
             Distribution::Class(index) if index == class => (1.0, 0.0),
             Distribution::Class(_) => (0.0, f64::NEG_INFINITY),
+            // It says so in another way.
+            Distribution::TopK(..) => (f64::NAN, f64::NAN),
         };
         let underflows = T::Real::from_f64(p) == T::Real::ZERO;
         Share { p: if underflows { 0.0 } else { p }, ln_p }
@@ -97,9 +104,18 @@ impl<T: Element> RowPair<'_, T> {
         total::<T>((0..self.classes).map(of))
     }
 
+    /// What there is instead of two distributions, where the teacher names few classes.
+    fn named(&self) -> Option<Named<'_, T, impl Fn(usize) -> f64>> {
+        let Distribution::TopK(places, rest) = self.teacher else { return None };
+        Some(Named::new(places, rest, self.classes, |class| self.student.share(class).ln_p))
+    }
+
     fn loss(&self, divergence: Divergence<T::Real>) -> f64 {
         if self.student.is_undefined() || self.teacher.is_undefined() {
             return f64::NAN;
+        }
+        if let Some(named) = self.named() {
+            return named.loss();
         }
         let normalised =
             matches!(self.teacher, Distribution::Class(_)) || self.teacher.is_softmax();
@@ -201,6 +217,10 @@ fn convex_by(weight: Share, Other { p, d }: Other) -> f64 {
     if weight.p == 0.0 {
         return p;
     }
+    // Log-probabilities whose exponential is infinite: `o − w` has no sum.
+    if p == f64::INFINITY {
+        return weight.p * -d;
+    }
     // w·e^d is `p`, without the error of a large d, and without its overflow where the weight
     // is subnormal.
     if d > 2.0 { p - weight.p * (1.0 + d) } else { weight.p * phi(d) }
@@ -232,7 +252,7 @@ fn mixture(own: Share, other: Share, [share, rest]: [f64; 2]) -> Other {
     let p = share * own.p + rest * other.p;
     let d = other.ln_p - own.ln_p;
     let excess = rest * libm::expm1(d);
-    let ln_ratio = if d.is_nan() {
+    let ln_ratio = if d.is_nan() || p.is_infinite() {
         libm::log(p) - own.ln_p
     } else if d > 700.0 {
         d + libm::log(rest + share * libm::exp(-d))
@@ -253,7 +273,8 @@ fn mixture(own: Share, other: Share, [share, rest]: [f64; 2]) -> Other {
 /// beta·Σ p (ln p − ln m) + (1 − beta)·Σ q (ln q − ln m)         Jensen–Shannon
 /// ```
 ///
-/// with `q = softmax(student / temperature)`, `m = beta·p + (1 − beta)·q`, and for `p` what the
+/// or, for [`Teacher::TopK`], what [`Rest`] says, whatever the divergence is called; with
+/// `q = softmax(student / temperature)`, `m = beta·p + (1 − beta)·q`, and for `p` what the
 /// teacher says: the temperature divides its logits only.
 ///
 /// # Shape
@@ -318,7 +339,7 @@ pub fn distill_grad_student<T: Element>(
     distill_gradient((student, teacher, temperature), divergence, upstream, false, out);
 }
 
-/// The gradient of [`distill`] by the teacher's numbers; [`Teacher::Classes`] has none.
+/// The gradient of [`distill`] by the teacher's numbers; [`Teacher::Classes`] and [`Teacher::TopK`] have none.
 ///
 /// By logits it is that of the student with the roles exchanged. With `w` and `o` the two
 /// probabilities, `m` their mixture: by log-probabilities `p·(ln p − ln q + 1)` forward, `−q`
@@ -348,7 +369,7 @@ pub fn distill_grad_teacher<T: Element>(
     upstream: Upstream<'_, T::Real>,
     out: &mut [f64],
 ) {
-    if !matches!(teacher, Teacher::Classes(_)) {
+    if !matches!(teacher, Teacher::Classes(_) | Teacher::TopK(_)) {
         distill_gradient((student, teacher, temperature), divergence, upstream, true, out);
     }
 }
@@ -364,9 +385,11 @@ fn distill_gradient<T: Element>(
         Teacher::Logits(rows) | Teacher::LogProbs(rows) | Teacher::Probs(rows) if by_teacher => {
             rows
         }
-        Teacher::Logits(_) | Teacher::LogProbs(_) | Teacher::Probs(_) | Teacher::Classes(_) => {
-            student
-        }
+        Teacher::Logits(_)
+        | Teacher::LogProbs(_)
+        | Teacher::Probs(_)
+        | Teacher::Classes(_)
+        | Teacher::TopK(_) => student,
     };
     let rows = row_pairs(student, teacher, temperature);
     for (row, (out, pair)) in out.chunks_mut(layout.stride()).zip(rows).enumerate() {
@@ -387,10 +410,13 @@ fn distill_gradient<T: Element>(
         let by_logits = !by_teacher || pair.teacher.is_softmax();
         let factor = if by_logits { factor / temperature.into() } else { factor };
         let undefined = pair.student.is_undefined() || pair.teacher.is_undefined();
-        let center = pair.center(divergence, by_teacher);
+        let named = pair.named();
+        let center = if named.is_some() { 0.0 } else { pair.center(divergence, by_teacher) };
         for (class, out) in out.iter_mut().enumerate() {
             *out = if undefined {
                 f64::NAN
+            } else if let Some(named) = &named {
+                in_range::<T>(factor * named.slope(class))
             } else {
                 in_range::<T>(factor * pair.slope(divergence, class, by_teacher, center))
             };

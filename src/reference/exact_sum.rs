@@ -31,7 +31,7 @@ pub fn exact_sum<T: Element>(values: &[T]) -> f64 {
         if x > 0.0 {
             positive.add(x);
         } else {
-            negative.add(-x);
+            negative.add(libm::fabs(x)); // not −x: of +0 that has a sign
         }
     }
     if positive.is_below(&negative) {

@@ -20,8 +20,8 @@ mod random;
 use core::fmt;
 
 use kldiv::{
-    DistillLoss, Divergence, Error, Input, Isa, KlDiv, Reduction, Rows, Target, Teacher, Upstream,
-    log_softmax, softmax,
+    DistillLoss, Divergence, Error, ExactSum, Input, Isa, KlDiv, Reduction, Rest, RowState, Rows,
+    Target, Teacher, TopK, Upstream, log_softmax, softmax,
 };
 use number::Number;
 use random::Random;
@@ -150,6 +150,8 @@ enum Read {
     Pair(Pair, PairData),
     Logits(LogitsData),
     Loss(Kind, RowsData, TeacherForm),
+    TopK(Rest, RowsData),
+    Pieces(RowsData),
 }
 
 impl fmt::Display for Read {
@@ -159,6 +161,8 @@ impl fmt::Display for Read {
                 write!(f, "{}|{} {}", input.name(), target.name(), data.name())
             }
             Read::Logits(data) => write!(f, "logits {}", data.name()),
+            Read::TopK(rest, data) => write!(f, "{} {} top_k", rest_name(*rest), data.name()),
+            Read::Pieces(data) => write!(f, "{} pieces", data.name()),
             Read::Loss(kind, data, teacher) => {
                 write!(f, "{} {} {}", kind.name(), data.name(), teacher.name())
             }
@@ -192,8 +196,7 @@ impl Random {
 }
 
 /// Fowler, Noll and Vo's hash (1a) of all bytes, so that a change of order changes it too.
-fn hash<T: Number>(numbers: &[T]) -> u64 {
-    let bytes = numbers.iter().flat_map(|x| x.result_bits().to_le_bytes());
+fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
@@ -204,7 +207,8 @@ fn report_slice<T: Number>(case: Case, numbers: &[T], report: Report<'_>) {
         [] => report(case, &[]),
         [only] => report(case, &[only.result_bits()]),
         [first, .., last] => {
-            report(case, &[first.result_bits(), last.result_bits(), hash(numbers)])
+            let bytes = numbers.iter().flat_map(|x| x.result_bits().to_le_bytes());
+            report(case, &[first.result_bits(), last.result_bits(), hash(bytes)])
         }
     }
 }
@@ -380,7 +384,7 @@ impl LogitsData {
     }
 }
 
-/// `log_softmax` and `softmax`, which choose their instruction set themselves.
+/// `log_softmax` and `softmax`, which choose their instruction set themselves, and exact sums, which need none.
 ///
 /// # Errors
 /// None; lengths agree.
@@ -407,6 +411,11 @@ pub(crate) fn logits<T: Number>(space: &mut Space<T>, report: Report<'_>) -> Res
             report_slice(case("log_softmax"), out, report);
             softmax(logits, out)?;
             report_slice(case("softmax"), out, report);
+            let mut sum = ExactSum::new();
+            sum.extend_from_slice(&space.input[..len]);
+            let values = [sum.value::<f32>().result_bits(), sum.value::<f64>().result_bits()];
+            let bytes = sum.to_bytes().into_iter();
+            report(case("exact_sum"), &[values[0], values[1], hash(bytes)]);
         }
     }
     Ok(())
@@ -594,7 +603,117 @@ pub(crate) fn distillation<T: Number>(
                     }
                 }
             }
+            if classes < 1_000 || data.needs_many_blocks(TeacherForm::Logits) {
+                top_k(isa, (rows, classes), data, space, report)?;
+                pieces(isa, (rows, classes), data, space, report)?;
+            }
         }
+    }
+    Ok(())
+}
+
+/// What becomes of the classes that a teacher does not name.
+const RESTS: [Rest; 4] = [Rest::Renormalise, Rest::Bucket, Rest::Uniform, Rest::Ignore];
+
+const fn rest_name(rest: Rest) -> &'static str {
+    match rest {
+        Rest::Renormalise => "renormalise",
+        Rest::Bucket => "bucket",
+        Rest::Uniform => "uniform",
+        Rest::Ignore => "ignore",
+    }
+}
+
+/// Places of a row.
+const PLACES: usize = 5;
+
+/// Losses of rows of which few classes are named.
+fn top_k<T: Number>(
+    isa: Isa,
+    (rows, classes): (usize, usize),
+    data: RowsData,
+    space: &mut Space<T>,
+    report: Report<'_>,
+) -> Result<(), Error> {
+    let len = rows * classes;
+    let Space { input, target, out, .. } = space;
+    let (student, numbers, out) = (&mut input[..len], &mut target[..len], &mut out[..len + rows]);
+    let form = TeacherForm::Shares(Form::LogProbs);
+    data.fill(form, classes, student, numbers);
+    let log_probs = &mut numbers[..rows * PLACES];
+    let mut named = [0; 3 * PLACES];
+    for (i, (class, ln_p)) in named.iter_mut().zip(&mut *log_probs).enumerate() {
+        // One apart from the other, in no order; the last one of a row is empty.
+        let place = i % PLACES;
+        *class = ((place * 7 + 3) % PLACES * (classes / PLACES)) as u32;
+        if place == PLACES - 1 {
+            *ln_p = T::of(f64::NEG_INFINITY);
+        }
+    }
+    let student = Rows::new(&*student, classes)?;
+    for rest in RESTS {
+        let teacher = TopK::new(&named[..rows * PLACES], log_probs, PLACES, rest)?;
+        let loss = DistillLoss::new(student, Teacher::TopK(teacher))?.on(isa)?;
+        let loss = loss.temperature(T::compose(false, 0, 1 << 63))?;
+        let read = Read::TopK(rest, data);
+        let case = |operation| Case { number: T::NAME, operation, read, len, rows };
+        let upstream = Upstream::Uniform(T::compose(true, -2, 1 << 63));
+        let (losses, grad) = out.split_at_mut(rows);
+        loss.row_losses(losses)?;
+        report_slice(case("row_losses"), losses, report);
+        loss.loss_and_grad_student(upstream, losses, grad)?;
+        report_slice(case("grad_student"), grad, report);
+        loss.accumulate(true).grad_student(upstream, grad)?;
+        report_slice(case("grad_student added"), grad, report);
+    }
+    Ok(())
+}
+
+/// Rows in two pieces.
+fn pieces<T: Number>(
+    isa: Isa,
+    (rows, classes): (usize, usize),
+    data: RowsData,
+    space: &mut Space<T>,
+    report: Report<'_>,
+) -> Result<(), Error> {
+    let len = rows * classes;
+    let Space { input, target, out, .. } = space;
+    data.fill(TeacherForm::Logits, classes, &mut input[..len], &mut target[..len]);
+    let middle = classes / 3;
+    let piece = |from: usize, to: usize| {
+        let end = len - classes + to;
+        let student = Rows::strided(&input[from..end], to - from, classes)?;
+        let teacher = Rows::strided(&target[from..end], to - from, classes)?;
+        DistillLoss::new(student, Teacher::Logits(teacher))?.on(isa)?.temperature(T::compose(
+            false,
+            0,
+            1 << 63,
+        ))
+    };
+    let pieces = [piece(0, middle)?, piece(middle, classes)?];
+    let mut all = [RowState::new(); 3];
+    let states = &mut all[..rows];
+    for piece in &pieces {
+        piece.row_states(states)?;
+    }
+    let case = |operation| Case { number: T::NAME, operation, read: Read::Pieces(data), len, rows };
+    for (state, operation) in
+        states.iter().zip(["state of row 0", "state of row 1", "state of row 2"])
+    {
+        report_slice(case(operation), &state.to_array(), report);
+        let read =
+            [state.loss(), state.reverse(), state.student_log_mass(), state.teacher_log_mass()];
+        report_slice(case("what it says"), &read, report);
+    }
+    let grad = &mut out[..len - middle];
+    let upstream = Upstream::Uniform(T::compose(true, -2, 1 << 63));
+    for kind in [Kind::Forward, Kind::Reverse] {
+        let last = pieces[1].divergence(kind.divergence())?;
+        let mut losses = [T::of(0.0); 3];
+        last.loss_and_grad_student_within(states, upstream, &mut losses[..rows], grad)?;
+        report_slice(case("losses within"), &losses[..rows], report);
+        report_slice(case("grad_student within"), grad, report);
     }
     Ok(())
 }

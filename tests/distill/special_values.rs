@@ -200,3 +200,158 @@ fn reductions_divide_the_sum() {
     assert_eq!(loss.reduce(Reduction::BatchMean(6)), sum / 6.0);
     assert_eq!(loss.weighted_mean(), sum / 6.0);
 }
+
+/// As one masks with the lowest number, for want of −∞: the temperature makes of a span beyond the largest number one
+/// that is within.
+#[test]
+fn spans_beyond_the_largest_number() {
+    fn check<R: Number>() {
+        let (top, bottom) = (R::LARGEST, R::LARGEST.negative());
+        let half = R::LARGEST.to_f64() / 2.0;
+        for isa in isas() {
+            let mut problem =
+                Problem::new(Form::Classes, vec![top, bottom], &[bottom, top], 2, 4.0);
+            problem.indices = vec![1];
+            let is_half = |loss: f64| (loss / half - 1.0).abs() <= 4.0 * R::UNIT;
+            let loss = problem.loss(Kind::Forward, isa).weighted_mean().to_f64();
+            assert!(is_half(loss), "{} classes, {isa}: {loss:e}", R::NAME);
+            assert!(is_half(problem.exact_losses(Kind::Forward)[0]));
+
+            problem.form = Form::Logits;
+            let nothing = [0.0; 2];
+            for (kind, expected, slopes) in [
+                (Kind::Forward, half, [[0.25, -0.25], nothing]),
+                (Kind::Reverse, half, [nothing, [-0.25, 0.25]]),
+                (Kind::Mixture(0.5), core::f64::consts::LN_2, [nothing; 2]),
+            ] {
+                let context = format!("{} {kind:?}, {isa}", R::NAME);
+                let loss = problem.loss(kind, isa);
+                let one = Upstream::Uniform(R::of(1.0));
+                let (mut losses, mut grad) = ([R::of(0.0)], [R::of(1.0); 2]);
+                loss.loss_and_grad_student(one, &mut losses, &mut grad).expect("one row");
+                for loss in [loss.weighted_mean().to_f64(), losses[0].to_f64()] {
+                    let error = (loss / expected - 1.0).abs();
+                    assert!(error <= 4.0 * R::UNIT, "{context}: {loss:e}");
+                }
+                let exact = problem.exact_losses(kind)[0];
+                assert!((exact / expected - 1.0).abs() <= 1e-15, "{context}: {exact:e}");
+                let by_student = grad.map(R::to_f64);
+                loss.grad_teacher(one, &mut grad).expect("one row");
+                assert_eq!([by_student, grad.map(R::to_f64)], slopes, "{context}");
+                for (side, slopes) in [Side::Student, Side::Teacher].into_iter().zip(slopes) {
+                    assert_eq!(problem.exact_grad(kind, side, one), slopes, "{context}");
+                }
+            }
+        }
+    }
+    for_each_number!(R => check::<R>());
+}
+
+/// `ln 2` in each of three rows, with weights whose sum is out of range.
+#[test]
+fn large_weights_have_a_mean() {
+    fn check<R: Number>() {
+        let problem = Problem::new(Form::Classes, vec![R::of(0.0); 6], &[R::of(0.0); 6], 2, 1.0);
+        for weights in [
+            [R::LARGEST; 3],
+            [R::of(R::LARGEST.to_f64() / 2.0); 3],
+            [R::LARGEST, R::of(1.0), R::LARGEST],
+            [R::LARGEST, R::LARGEST, R::of(-1.0)],
+        ] {
+            for isa in isas() {
+                let loss = problem.loss(Kind::Forward, isa).row_weights(&weights).expect("three");
+                let mean = loss.weighted_mean().to_f64();
+                let error = (mean / core::f64::consts::LN_2 - 1.0).abs();
+                assert!(error <= 4.0 * R::UNIT, "{} {weights:?}, {isa}: {mean}", R::NAME);
+            }
+        }
+    }
+    for_each_number!(R => check::<R>());
+}
+
+/// Row by row of the table: of two rows, with the losses `ln 2` and 0.
+#[test]
+fn weights_that_are_no_sizes() {
+    fn check<R: Number>() {
+        let student = [0.0, 0.0, 0.0, f64::NEG_INFINITY].map(R::of);
+        let mut problem = Problem::new(Form::Classes, student.to_vec(), &student, 2, 1.0);
+        problem.indices = vec![1, 0];
+        let ln_2 = R::of(core::f64::consts::LN_2).to_f64();
+        let infinity = f64::INFINITY;
+        for (weights, losses, slope, sum, mean) in [
+            ([-2.0, 1.0], [-2.0 * ln_2, 0.0], -1.0, -2.0 * ln_2, 2.0 * ln_2),
+            ([-1.0, 1.0], [-ln_2, 0.0], -0.5, -ln_2, -infinity),
+            ([f64::NAN, 1.0], [f64::NAN, 0.0], f64::NAN, f64::NAN, f64::NAN),
+            ([infinity, 1.0], [infinity, 0.0], infinity, infinity, f64::NAN),
+            ([-infinity, 1.0], [-infinity, 0.0], -infinity, -infinity, f64::NAN),
+            ([1.0, infinity], [ln_2, f64::NAN], 0.5, f64::NAN, f64::NAN),
+        ] {
+            let weights = weights.map(R::of);
+            for isa in isas() {
+                let loss = problem.loss(Kind::Forward, isa).row_weights(&weights).expect("two");
+                let (mut found, mut grad) = ([R::of(9.0); 2], [R::of(9.0); 4]);
+                let one = Upstream::Uniform(R::of(1.0));
+                loss.loss_and_grad_student(one, &mut found, &mut grad).expect("two rows");
+                let found = [found[0], found[1], grad[0]].map(R::to_f64);
+                let found = [found[0], found[1], found[2], loss.reduce(Reduction::Sum).to_f64()];
+                let expected = [losses[0], losses[1], slope, sum];
+                let mean = (loss.weighted_mean().to_f64(), mean);
+                for (found, expected) in found.into_iter().zip(expected).chain([mean]) {
+                    let near = (found - expected).abs() <= 2.0 * R::UNIT * expected.abs();
+                    let same = class(found) == class(expected);
+                    assert!(
+                        same && (near || !expected.is_finite()),
+                        "{} {weights:?}, {isa}: {found}, not {expected}",
+                        R::NAME
+                    );
+                }
+            }
+        }
+    }
+    for_each_number!(R => check::<R>());
+}
+
+/// A teacher that is certain of a class that the student rules out.
+#[test]
+fn what_a_side_that_weighs_gains_from_an_impossible_class() {
+    fn check<R: Number>() {
+        let none = f64::NEG_INFINITY;
+        for (weighs, other, expected) in [
+            ([0.0, none, none], [none, 0.0, 0.0], [f64::NAN, 0.0, 0.0]),
+            ([0.0, none, 0.0], [none, 0.0, 0.0], [f64::NAN, 0.0, none]),
+        ] {
+            let [weighs, other] = [weighs.map(R::of), other.map(R::of)];
+            let one = Upstream::Uniform(R::of(1.0));
+            let agree = |found: [f64; 3]| found.map(f64::to_bits) == expected.map(f64::to_bits);
+            let nan_is_nan = |grad: &[f64]| {
+                let mut found = [0.0; 3];
+                for (place, &x) in found.iter_mut().zip(grad) {
+                    *place = if x.is_nan() { f64::NAN } else { x };
+                }
+                found
+            };
+            for isa in isas() {
+                for (kind, side) in [(Kind::Forward, Side::Teacher), (Kind::Reverse, Side::Student)]
+                {
+                    let (student, teacher) = match side {
+                        Side::Teacher => (other, weighs),
+                        Side::Student => (weighs, other),
+                    };
+                    let problem = Problem::new(Form::Logits, student.to_vec(), &teacher, 3, 1.0);
+                    let loss = problem.loss(kind, isa);
+                    let mut grad = [R::of(9.0); 3];
+                    match side {
+                        Side::Teacher => loss.grad_teacher(one, &mut grad).expect("one row"),
+                        Side::Student => loss.grad_student(one, &mut grad).expect("one row"),
+                    }
+                    let found = nan_is_nan(&grad.map(R::to_f64));
+                    assert!(agree(found), "{} {kind:?}, {isa}: {found:?}", R::NAME);
+                    let exact = nan_is_nan(&problem.exact_grad(kind, side, one));
+                    assert!(agree(exact), "reference, {kind:?}: {exact:?}");
+                    assert_eq!(loss.weighted_mean().to_f64(), f64::INFINITY);
+                }
+            }
+        }
+    }
+    for_each_number!(R => check::<R>());
+}

@@ -228,6 +228,37 @@ static int failures;
         CHECK(kldiv_distill_grad_##type(NULL, student, log_probs, NULL, 2, 2, NULL, &one, 1,   \
                                         grad, 2, grad, 4) == KLDIV_STATUS_OVERLAP);            \
                                                                                                \
+        /* Padded rows, gradients that are added, a row that does not count. */                \
+        {                                                                                      \
+            const elem nan = (elem)NAN;                                                        \
+            const uint32_t ignored[2] = { 1, KLDIV_IGNORED };                                  \
+            elem padded[5], sum[5] = { 1, 1, 1, 1, 1 }, new_grad[5];                           \
+            KldivDistillOptions layout = { 0 };                                                \
+            for (i = 0; i < 5; i++)                                                            \
+                padded[i] = i == 2 ? nan : student[i < 2 ? i : i - 1];                         \
+            layout.student_stride = 3;                                                         \
+            OK(kldiv_distill_grad_##type(&layout, padded, NULL, ignored, 2, 2, NULL, &one, 1,  \
+                                         losses, 2, new_grad, 5));                             \
+            NEAR(losses[0], log(4.0 / 3));                                                     \
+            CHECK(losses[1] == 0);                                                             \
+            NEAR(new_grad[0], 0.25);                                                           \
+            NEAR(new_grad[1], -0.25);                                                          \
+            CHECK(new_grad[2] == 0 && new_grad[3] == 0 && new_grad[4] == 0);                   \
+            layout.accumulate = 1;                                                             \
+            OK(kldiv_distill_grad_##type(&layout, padded, NULL, ignored, 2, 2, NULL, &one, 1,  \
+                                         losses, 2, sum, 5));                                  \
+            NEAR(sum[0], 1.25);                                                                \
+            NEAR(sum[1], 0.75);                                                                \
+            CHECK(sum[2] == 1 && sum[3] == 1 && sum[4] == 1);                                  \
+            layout.teacher_stride = 3;                                                         \
+            OK(kldiv_distill_losses_##type(&layout, padded, padded, NULL, 2, 2, NULL, losses,  \
+                                           2));                                                \
+            CHECK(losses[0] == 0 && losses[1] == 0);                                           \
+            layout.teacher_stride = 1;                                                         \
+            CHECK(kldiv_distill_losses_##type(&layout, padded, padded, NULL, 2, 2, NULL,       \
+                                              losses, 2) == KLDIV_STATUS_STRIDE);              \
+        }                                                                                      \
+                                                                                               \
         /* What rows are said to be. */                                                        \
         options.teacher = KLDIV_TEACHER_PROBS;                                                 \
         OK(kldiv_distill_validate_##type(&options, student, probs, NULL, 2, 2, NULL, (elem)1e-6,\

@@ -1,7 +1,7 @@
 //! What one read of a row tells: the masses, and the divergence where that suffices for it.
 
 use super::divergences::Prepared;
-use super::parts::logits::{Logits, Measured};
+use super::parts::logits::{Logits, Measured, PartMass};
 use super::parts::numbers::{exp_of, ln_of, magnitude, total};
 use super::parts::teacher::TeacherRow;
 use super::passes::first::{FirstRead, Nothing, Probs, Reference};
@@ -32,11 +32,12 @@ pub(super) struct Known<T> {
     pub(super) value: Option<T>,
 }
 
-/// Where only a gradient needs it, without `WEIGH`, the masses are left in its place.
+/// Without `WEIGH` the value is not asked for, and the masses are left in the gradient's place, if it is given.
 pub(super) fn first_read<T: Number, const WEIGH: bool>(
     problem: &Problem<'_, T>,
     student: &[T],
     teacher: TeacherRow<'_, T>,
+    reference: Reference,
     grad: &mut [T],
 ) -> Known<T> {
     let backend = problem.backend;
@@ -68,8 +69,6 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
                 [(of_teacher, numbers), (logits, student)]
             };
             let [(logits, x), (companion, t)] = read;
-            // A reference that never moves is one that masses can be kept for.
-            let reference = if WEIGH { Reference::OfBlocks } else { Reference::OfRow };
             let are_kept = !grad.is_empty();
             let masses = grad;
             let read = backend.run(FirstRead::<_, _, WEIGH> {
@@ -87,6 +86,8 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
             known.kept = !WEIGH && are_kept && known.all_usual;
             known
         }
+        // Rows of which few classes are named go another way.
+        (_, TeacherRow::TopK(..)) => Known::of_student(PartMass::none(logits).measured()),
         (_, TeacherRow::Class(class)) => {
             let (companion, x, t, masses) = (Nothing, student, student, &mut [][..]);
             let reference = Reference::OfBlocks;
@@ -206,7 +207,9 @@ impl<T: Float> Known<T> {
         // within this they count as normalised.
         let rounding = match problem.teacher {
             Teacher::LogProbs(_) => T::from_f64(16.0) * T::UNIT,
-            Teacher::Logits(_) | Teacher::Probs(_) | Teacher::Classes(_) => T::ZERO,
+            Teacher::Logits(_) | Teacher::Probs(_) | Teacher::Classes(_) | Teacher::TopK(_) => {
+                T::ZERO
+            }
         };
         if magnitude <= rounding {
             // Only where a probability is subnormal can rounding make it negative.

@@ -2,6 +2,7 @@
 
 pub(crate) mod class;
 pub(crate) mod logits;
+pub(crate) mod named;
 pub(crate) mod numbers;
 pub(crate) mod slope;
 pub(crate) mod teacher;

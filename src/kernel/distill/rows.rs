@@ -7,9 +7,12 @@ use super::parts::logits::{Aligned, Apart, Normalised};
 use super::parts::numbers::{is_finite, total};
 use super::parts::slope::Slope;
 use super::parts::teacher::TeacherRow;
+use super::passes::centred::CentredRead;
+use super::passes::first::Reference;
 use super::passes::kept::{KeptPass, KeptRead};
 use super::passes::second::{Pass, SecondRead, TeacherSide, Terms};
 use super::problem::{Accumulation, Losses, Outcome, Party, Problem, RowGradient, Wanted};
+use super::top_k;
 use crate::backend::Number;
 use crate::float::Float;
 use crate::lanes::scalar::Scalar;
@@ -59,24 +62,44 @@ fn row<T: Number>(
     loss: bool,
     gradient: Option<RowGradient<'_, T>>,
 ) -> T {
+    if let TeacherRow::TopK(named, rest) = teacher {
+        return top_k::row(problem, student, named, rest, weight, loss, gradient);
+    }
     let Some(gradient) = gradient else {
-        let known = first_read::<T, true>(problem, student, teacher, &mut []);
+        let blocks = Reference::OfBlocks;
+        let known = match problem.divergence {
+            Divergence::Forward | Divergence::Reverse => {
+                first_read::<T, true>(problem, student, teacher, blocks, &mut [])
+            }
+            // Of a mixture one read tells nothing but the masses.
+            Divergence::JensenShannon { .. } => {
+                first_read::<T, false>(problem, student, teacher, blocks, &mut [])
+            }
+        };
         if !known.is_valid {
             return T::NAN;
         }
         return known.value.unwrap_or_else(|| {
-            let pass = known.pass(problem, Party::Student);
+            let mut pass = known.pass(problem, Party::Student);
+            if pass.aligned.is_none() {
+                // So small a divergence asks for no less.
+                pass.apart = known.apart();
+            }
             let terms = read(problem, student, teacher, &known, pass, Place::none());
-            known.divergence(problem, &terms)
+            let value = known.divergence(problem, &terms);
+            known.refined(problem, student, teacher, &mut pass, value)
         });
     };
     // A gradient needs the masses alone; a loss beside it comes from the second read. They are kept in
-    // the gradient's place, unless there are numbers in it that count.
-    let room = match gradient.accumulation {
-        Accumulation::Replace => &mut *gradient.out,
-        Accumulation::Add => &mut [],
+    // the gradient's place, unless there are numbers in it that count, or nobody takes them from there.
+    let room = match (gradient.accumulation, problem.divergence) {
+        (Accumulation::Replace, Divergence::Forward | Divergence::Reverse) => &mut *gradient.out,
+        (Accumulation::Replace, Divergence::JensenShannon { .. }) | (Accumulation::Add, _) => {
+            &mut []
+        }
     };
-    let known = first_read::<T, false>(problem, student, teacher, room);
+    // A reference that never moves is one that masses can be kept for.
+    let known = first_read::<T, false>(problem, student, teacher, Reference::OfRow, room);
     if !known.is_valid {
         gradient.fill(T::NAN);
         return T::NAN;
@@ -88,9 +111,23 @@ fn row<T: Number>(
     match slope {
         // It is centred by sums over the row, which come first.
         (Slope::Weight { .. }, factor) if pass.divergence.weighs(of) && is_softmax(problem, of) => {
-            pass.plain |= matches!(problem.divergence, Divergence::JensenShannon { .. });
+            if let Divergence::JensenShannon { .. } = problem.divergence {
+                pass.plain = true;
+                if accumulation == Accumulation::Replace
+                    && let Some((weights, logits)) = known.softmax(of, &pass, student, teacher)
+                {
+                    pass.asked.gradient = Some((Slope::Difference, T::ONE));
+                    let terms = read(problem, student, teacher, &known, pass, place.again());
+                    let (center, all_usual) = (total(terms.plain), pass.all_usual);
+                    let grad = place.grad;
+                    let last = CentredRead { weights, center, factor, all_usual, logits, grad };
+                    problem.backend.run(last);
+                    return if loss { known.divergence(problem, &terms) } else { T::ZERO };
+                }
+            }
             let terms = read(problem, student, teacher, &known, pass, place.again());
             let value = known.divergence(problem, &terms);
+            let value = known.refined(problem, student, teacher, &mut pass, value);
             let center = match problem.divergence {
                 Divergence::Forward | Divergence::Reverse => value,
                 Divergence::JensenShannon { .. } => total(terms.plain),
@@ -104,7 +141,12 @@ fn row<T: Number>(
             (pass.asked.terms, pass.plain) = (loss, loss && pass.plain);
             pass.asked.gradient = Some(slope);
             let terms = read(problem, student, teacher, &known, pass, place);
-            if loss { known.divergence(problem, &terms) } else { T::ZERO }
+            if !loss {
+                return T::ZERO;
+            }
+            let value = known.divergence(problem, &terms);
+            pass.asked.gradient = None;
+            known.refined(problem, student, teacher, &mut pass, value)
         }
     }
 }
@@ -162,10 +204,9 @@ impl<T: Float> Known<T> {
             Some(teacher) => Aligned::new(self.student, teacher),
             None => None,
         };
-        let apart = match (problem.divergence, self.teacher) {
-            (Divergence::JensenShannon { .. }, Some(teacher)) => Apart::new(self.student, teacher),
-            (Divergence::JensenShannon { .. }, None)
-            | (Divergence::Forward | Divergence::Reverse, _) => None,
+        let apart = match problem.divergence {
+            Divergence::JensenShannon { .. } => self.apart(),
+            Divergence::Forward | Divergence::Reverse => None,
         };
         let logarithms =
             aligned.is_none() || matches!(problem.divergence, Divergence::JensenShannon { .. });
@@ -173,7 +214,7 @@ impl<T: Float> Known<T> {
             (Some(teacher), _) => TeacherSide::Logits(teacher.normalised(logarithms)),
             (None, Teacher::Probs(_)) => TeacherSide::Probs,
             (None, Teacher::Classes(_)) => TeacherSide::OneHot,
-            (None, Teacher::Logits(_) | Teacher::LogProbs(_)) => {
+            (None, Teacher::Logits(_) | Teacher::LogProbs(_) | Teacher::TopK(_)) => {
                 TeacherSide::Logits(Normalised::identity())
             }
         };
@@ -187,6 +228,28 @@ impl<T: Float> Known<T> {
             asked: Asked { terms: true, gradient: None, of },
             plain: self.teacher.is_none(),
         }
+    }
+
+    /// The logits of one side and what is known of them, if it has any.
+    fn softmax<'a>(
+        &self,
+        of: Party,
+        pass: &Pass<T>,
+        student: &'a [T],
+        teacher: TeacherRow<'a, T>,
+    ) -> Option<(Normalised<T>, &'a [T])> {
+        match (of, pass.teacher, teacher) {
+            (Party::Student, _, _) => Some((pass.student, student)),
+            (Party::Teacher, TeacherSide::Logits(weights), TeacherRow::Numbers(logits)) => {
+                Some((weights, logits))
+            }
+            (Party::Teacher, _, _) => None,
+        }
+    }
+
+    /// Differences without rounding, if both sides are logits.
+    fn apart(&self) -> Option<Apart<T>> {
+        Apart::new(self.student, self.teacher?)
     }
 
     /// The formula of a gradient and its factor, not yet centred by sums over the row.
@@ -216,6 +279,41 @@ impl<T: Float> Known<T> {
         (slope, if softmax { factor / problem.temperature } else { factor })
     }
 }
+
+impl<T: Number> Known<T> {
+    /// The divergence, from a further read with differences that are not rounded (which the pass has from
+    /// then on) if it is so small that their rounding would show. That is so for no two rows but such
+    /// as agree in all but the last digits.
+    fn refined(
+        &self,
+        problem: &Problem<'_, T>,
+        student: &[T],
+        teacher: TeacherRow<'_, T>,
+        pass: &mut Pass<T>,
+        value: T,
+    ) -> T {
+        let limit = match pass.aligned {
+            Some(_) => T::UNIT * T::UNIT * T::from_f64(SMALL_ALIGNED),
+            None => T::UNIT * T::from_f64(SMALL),
+        };
+        if pass.apart.is_some() || !(T::ZERO < value && value < limit) {
+            return value;
+        }
+        pass.apart = self.apart();
+        if pass.apart.is_none() {
+            return value;
+        }
+        self.divergence(problem, &read(problem, student, teacher, self, *pass, Place::none()))
+    }
+}
+
+/// Below so many `u` a divergence, about `d²/2`, may show what differences `d` lack if each is taken from
+/// two logarithms, some `2 u·(|ln p| + |ln q|)`; above, that is less than a thousandth of `d`.
+const SMALL: f64 = 1024.0;
+
+/// Below so many `u²` it may show even the rounding of differences between logits whose references are less
+/// than a temperature apart, some `u`; above, that too is less than a thousandth of `d`.
+const SMALL_ALIGNED: f64 = 4_194_304.0;
 
 /// The losses and weights of rows, added in order.
 #[derive(Clone, Copy, Debug)]

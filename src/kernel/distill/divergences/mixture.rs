@@ -4,10 +4,11 @@ use crate::float::Float;
 use crate::formula::or_nothing;
 use crate::kernel::distill::parts::class::{Asked, Class};
 use crate::kernel::distill::parts::logits::Side;
+use crate::kernel::distill::parts::numbers::ln_of;
 use crate::kernel::distill::parts::slope::weighted_slope;
 use crate::kernel::distill::problem::Party;
 use crate::lanes::Arithmetic;
-use crate::math::{ln_of_sum, phi_further};
+use crate::math::{exp_less_one, ln_of_sum};
 
 /// The divergence of a class, times the mixture's scale, the part of it that the gradient is centred
 /// by, and its gradient.
@@ -37,14 +38,14 @@ pub(super) fn of_class<A: Arithmetic>(
 pub(crate) struct Mixture<T> {
     /// Which side that is.
     minor: Party,
-    /// The smaller share.
-    share: T,
-    /// Both shares times the scale: the minor side's, the other one's.
+    /// Both shares: the minor side's, the other one's.
+    shares: [T; 2],
+    /// Both times the scale.
     scaled: [T; 2],
-    /// The logarithm of the scale.
-    ln_scale: T,
     /// One over the scale.
     pub(crate) unscale: T,
+    /// From this `d` on the minor side is most of the mixture, or `e^d` may be out of range.
+    limit: T,
     /// The teacher's share and the student's.
     by_side: [T; 2],
 }
@@ -52,6 +53,7 @@ pub(crate) struct Mixture<T> {
 impl<T: Float> Mixture<T> {
     /// With the teacher's share. Terms are scaled by a power of two where they would underflow though
     /// their sum does not: for shares that are nearly so small themselves.
+    #[inline(never)]
     pub(crate) fn new(beta: T) -> Self {
         let rest = T::ONE - beta;
         let (minor, [share, other]) = if beta < rest {
@@ -59,17 +61,14 @@ impl<T: Float> Mixture<T> {
         } else {
             (Party::Student, [rest, beta])
         };
-        let (scale, ln_scale) = if share < T::SMALL_SHARE {
-            (T::SHARE_SCALE, T::LN_SHARE_SCALE)
-        } else {
-            (T::ONE, T::ZERO)
-        };
+        let scale = if share < T::SMALL_SHARE { T::SHARE_SCALE } else { T::ONE };
+        let limit = T::from_f64(2.0) - ln_of(share);
         Mixture {
             minor,
-            share,
+            shares: [share, other],
             scaled: [share * scale, other * scale],
-            ln_scale,
             unscale: T::ONE / scale,
+            limit: if limit < T::USUAL { limit } else { T::USUAL },
             by_side: [beta, rest],
         }
     }
@@ -84,11 +83,11 @@ impl<T: Float> Mixture<T> {
     }
 }
 
-/// Below this `|d|` a mixture's term comes from the series of [`phi_further`]: beyond, what the
-/// probabilities lack in accuracy is multiplied by `2 / d²` at most, which is seven bits.
+/// `|d| < 1/4` counts as close: there `φ` is at hand, and beyond it what the probabilities lack in
+/// accuracy is multiplied by `2 / d²` at most, which is five bits.
 #[inline(always)]
-fn mixed_square<T: Float>() -> T {
-    T::from_f64(1.0 / 64.0)
+fn close_square<T: Float>() -> T {
+    T::from_f64(1.0 / 16.0)
 }
 
 /// What there is to know of a class whose mixture is `m`: of the minor side `a` with its share `s`,
@@ -100,7 +99,7 @@ struct Mixed<V> {
     /// `d = ln a − ln b`, and its square.
     d: V,
     square: V,
-    /// `φ(d)`, where that is small.
+    /// `φ(d)`, where `d` is close to 0.
     phi: V,
     /// `ψ = (1 + w)·ln(1 + w) − w` of `w = m / b − 1`, where that is small.
     psi: V,
@@ -109,7 +108,7 @@ struct Mixed<V> {
 }
 
 impl<T: Float> Mixture<T> {
-    /// With `E = a / b − 1` and `w = s·E`,
+    /// With `E = a / b − 1 = e^d − 1` and `w = s·E`,
     ///
     /// ```text
     /// ln b − ln m = −ln(1 + w),    ln a − ln m = d − ln(1 + w)
@@ -117,7 +116,7 @@ impl<T: Float> Mixture<T> {
     ///
     /// which keep their digits however small the share and however close the sides: `1 + w` is never
     /// below one half, so the logarithm comes from `w` itself near 1, and `s <= 1/2` keeps it away from
-    /// `d`. From `w = 1` on, where `a / b` may be out of range, no difference of logarithms cancels.
+    /// `d`. From about `w = 7` on, where `e^d` may be out of range, no difference of logarithms cancels.
     #[inline(always)]
     fn mixed<A: Arithmetic<Elem = T>>(
         self,
@@ -131,25 +130,30 @@ impl<T: Float> Mixture<T> {
             Party::Teacher => (teacher, student, a.sub(zero, ln_ratio)),
             Party::Student => (student, teacher, ln_ratio),
         };
-        let square = a.mul(d, d);
-        let phi = phi_further(a, d, square);
-        let apart = a.div(a.sub(minor.p, major.p), major.p);
-        let is_close = a.less(square, a.splat(mixed_square()));
-        let w = a.mul(a.splat(self.share), a.select(is_close, a.add(d, phi), apart));
-        // A number without a logarithm counts as out of range.
-        let w = if A::USUAL { w } else { a.select(a.equal(d, d), w, a.splat(T::INFINITY)) };
-        let in_range = a.less(w, one);
-
-        let [share, other] = self.scaled;
-        let mixture = a.add(a.mul(a.splat(share), minor.p), a.mul(a.splat(other), major.p));
+        let [share, other] = [a.splat(self.shares[0]), a.splat(self.shares[1])];
+        // Further down nothing is left of `e^d` beside the 1.
+        let [excess, phi] = exp_less_one(a, a.larger(a.splat(T::ZERO - T::USUAL), d));
+        // A number without a logarithm counts as out of range, and so does an infinite one.
+        let known = if A::USUAL {
+            d
+        } else {
+            a.select(a.less(major.p, a.splat(T::INFINITY)), d, a.splat(T::INFINITY))
+        };
+        let in_range = a.less(known, a.splat(self.limit));
+        let w = a.select(in_range, a.mul(share, excess), a.splat(T::INFINITY));
+        let mixture = a.add(a.mul(share, minor.p), a.mul(other, major.p));
         // Of the smallest numbers a share may underflow: no logarithm of zero under a weight.
-        let mixture = a.select(a.equal(mixture, zero), a.add(minor.p, major.p), mixture);
+        let above_zero = a.larger(mixture, a.splat(T::SMALLEST));
+        let mixture = if A::USUAL {
+            above_zero
+        } else {
+            a.select(a.less(mixture, zero), mixture, above_zero)
+        };
         let [ln, psi] = ln_of_sum(a, w, a.select(in_range, a.add(one, w), mixture));
-        let ln_scale = a.splat(self.ln_scale);
-        let of_minor = a.select(in_range, d, a.add(minor.ln, ln_scale));
-        let of_major = a.select(in_range, zero, a.add(major.ln, ln_scale));
+        let of_minor = a.select(in_range, d, minor.ln);
+        let of_major = a.select(in_range, zero, major.ln);
         let differences = [a.sub(of_minor, ln), a.sub(of_major, ln)];
-        Mixed { minor, major, d, square, phi, psi, differences }
+        Mixed { minor, major, d, square: a.mul(d, d), phi, psi, differences }
     }
 
     /// `beta·p·(ln p − ln m) + (1 − beta)·q·(ln q − ln m)` times the scale, never negative. Where both
@@ -171,8 +175,14 @@ impl<T: Float> Mixture<T> {
         let of_minor = or_nothing(a, minor.p, a.mul(minor.p, a.mul(share, differences[0])));
         let of_major = or_nothing(a, major.p, a.mul(major.p, a.mul(other, differences[1])));
         let apart = a.add(of_minor, of_major);
-        let value = a.select(a.less(square, a.splat(mixed_square())), close, apart);
-        a.select(a.less(value, zero), zero, value)
+        let value = a.select(a.less(square, a.splat(close_square())), close, apart);
+        // Nothing but rounding makes it negative, or log-probabilities whose exponential is infinite.
+        let negative = a.less(value, zero);
+        if A::USUAL {
+            return a.select(negative, zero, value);
+        }
+        let infinite = a.equal(value, a.splat(T::NEG_INFINITY));
+        a.select(infinite, value, a.select(negative, zero, value))
     }
 
     /// The side whose gradient is meant, and its `ln w − ln m`.

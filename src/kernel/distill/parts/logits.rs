@@ -1,6 +1,6 @@
 //! One side of a row: its logits relative to a reference, and what is known of it once its mass is.
 
-use super::numbers::{ln_of, magnitude, total};
+use super::numbers::{exp_of, ln_of, magnitude, total};
 use crate::float::Float;
 use crate::lanes::scalar::Scalar;
 use crate::lanes::{Arithmetic, Lanes};
@@ -82,6 +82,45 @@ impl<T: Float> Logits<T> {
     }
 }
 
+/// The mass of some classes of a row, relative to a reference of their own.
+#[derive(Clone, Copy)]
+pub(crate) struct PartMass<T> {
+    pub(crate) logits: Logits<T>,
+    pub(crate) mass: Compensated<T>,
+}
+
+impl<T: Float> PartMass<T> {
+    /// That of no classes.
+    pub(crate) fn none(logits: Logits<T>) -> Self {
+        PartMass { logits, mass: Compensated { sum: T::ZERO, lost: T::ZERO } }
+    }
+
+    /// Without what rounding took from it.
+    pub(crate) fn measured(self) -> Measured<T> {
+        Measured::new(self.logits, self.mass)
+    }
+
+    /// That of disjoint classes together: relative to the higher reference, the other mass rescaled by one
+    /// exponential. What is nothing changes nothing.
+    pub(crate) fn join(self, other: Self) -> Self {
+        if other.mass.sum == T::ZERO {
+            return self;
+        }
+        if self.mass.sum == T::ZERO {
+            return other;
+        }
+        let (higher, lower) = if self.logits.reference < other.logits.reference {
+            (other, self)
+        } else {
+            (self, other)
+        };
+        let factor = exp_of(higher.logits.exponent(Scalar::<T>::NEW, lower.logits.reference));
+        let rescaled = Compensated { sum: lower.mass.sum * factor, lost: lower.mass.lost * factor };
+        let mass = higher.mass.merge(Scalar::<T>::NEW, rescaled);
+        PartMass { logits: higher.logits, mass }
+    }
+}
+
 /// Logits and their mass, relative to the reference.
 #[derive(Clone, Copy)]
 pub(crate) struct Measured<T> {
@@ -132,6 +171,12 @@ impl<T: Float> Normalised<T> {
             ln: a.sub(exponent, a.splat(self.ln_mass)),
             p: a.mul(exp_factor(a, exponent), a.splat(self.share)),
         }
+    }
+
+    /// The probability alone.
+    #[inline(always)]
+    pub(crate) fn probability<A: Arithmetic<Elem = T>>(self, a: A, t: A::Vec) -> A::Vec {
+        a.mul(exp_factor(a, self.logits.exponent(a, t)), a.splat(self.share))
     }
 }
 

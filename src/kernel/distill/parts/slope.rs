@@ -18,6 +18,8 @@ pub(crate) enum Slope<T> {
     Weight { center: T },
     /// The same without `w`, for its probabilities.
     WeightProbs { center: T },
+    /// `ln w − ln o` alone: what a read yields for one that knows the center.
+    Difference,
 }
 
 /// The gradient for either side, from `difference = ln w − ln o`.
@@ -34,7 +36,7 @@ pub(crate) fn slope<A: Arithmetic>(
             let negative = a.sub(a.splat(A::Elem::ZERO), weight.p);
             or_nothing(a, weight.p, a.div(negative, other.p))
         }
-        Slope::Weight { .. } | Slope::WeightProbs { .. } => {
+        Slope::Weight { .. } | Slope::WeightProbs { .. } | Slope::Difference => {
             weighted_slope(a, formula, weight.p, difference)
         }
     }
@@ -51,7 +53,7 @@ pub(crate) fn weighted_slope<A: Arithmetic>(
     let value = match formula {
         Slope::WeightProbs { center } => a.sub(difference, a.splat(center)),
         Slope::Weight { center } => a.mul(weight, a.sub(difference, a.splat(center))),
-        Slope::Other { .. } | Slope::OtherProbs => difference,
+        Slope::Other { .. } | Slope::OtherProbs | Slope::Difference => difference,
     };
     or_nothing(a, weight, value)
 }

@@ -3,6 +3,7 @@
 use crate::float::Float;
 use crate::stream::order::tile_length;
 use crate::teacher::{IGNORED, Teacher};
+use crate::top_k::{Rest, TopKRow};
 
 /// One row of a teacher: a source of tiles.
 #[derive(Clone, Copy)]
@@ -11,6 +12,8 @@ pub(crate) enum TeacherRow<'a, T> {
     Numbers(&'a [T]),
     /// The class whose probability is one.
     Class(usize),
+    /// Few classes are named; there are no tiles.
+    TopK(TopKRow<'a, T>, Rest),
 }
 
 /// Room for a tile that does not lie in memory.
@@ -27,6 +30,7 @@ impl<'a, T: Float> TeacherRow<'a, T> {
                 IGNORED => return None,
                 class => TeacherRow::Class(class as usize),
             },
+            Teacher::TopK(top_k) => TeacherRow::TopK(top_k.row(row)?, top_k.rest),
         })
     }
 
@@ -50,6 +54,7 @@ impl<'a, T: Float> TeacherRow<'a, T> {
                 }
                 room.get(..length)
             }
+            TeacherRow::TopK(..) => None,
         }
     }
 }

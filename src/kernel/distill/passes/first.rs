@@ -24,7 +24,7 @@ use crate::stream::group::{part, registers, store, whole};
 use crate::stream::order::{GROUP, tile_length};
 
 /// Tiles of a block: 4 KB of each slice.
-const TILES: usize = 8;
+pub(super) const TILES: usize = 8;
 
 /// The slice that goes with the logits.
 pub(crate) trait Companion<T: Float>: Copy {
@@ -171,7 +171,7 @@ pub(crate) struct Statistics<T, C> {
 
 /// One sum for each virtual lane: of the logits' masses, the companion's, the weighted
 /// differences.
-type Sums<L> = [<L as Lanes>::Bank<Compensated<<L as Arithmetic>::Vec>>; 3];
+pub(super) type Sums<L> = [<L as Lanes>::Bank<Compensated<<L as Arithmetic>::Vec>>; 3];
 
 /// A read of a row of logits and its companion, which is as long or, for [`Nothing`], the logits.
 /// Without `WEIGH` the weighted differences are left out.
@@ -247,7 +247,7 @@ fn references<T: Float, C: Companion<T>>(logits: Logits<T>, mut companion: C) ->
 
 /// Whether a block is all usual and needs no other reference.
 #[inline(always)]
-fn all_below<L: Lanes, C: Companion<L::Elem>>(
+pub(super) fn all_below<L: Lanes, C: Companion<L::Elem>>(
     l: L,
     logits: Logits<L::Elem>,
     companion: C,
@@ -272,7 +272,7 @@ fn all_below<L: Lanes, C: Companion<L::Elem>>(
 
 /// Moves the references that a block has risen above, and rescales the sums so far, if any.
 #[inline(always)]
-fn raise<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
+pub(super) fn raise<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     l: L,
     logits: &mut Logits<L::Elem>,
     companion: &mut C,
@@ -301,8 +301,8 @@ fn raise<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
                 shifted(l, *weighted, *companion_mass, none - by_logits)
             };
         }
-        *mass = rescaled(l, *mass, factor);
-        *companion_mass = rescaled(l, *companion_mass, companion_factor);
+        *mass = shrunk(l, *mass, factor);
+        *companion_mass = shrunk(l, *companion_mass, companion_factor);
     }
 }
 
@@ -320,6 +320,13 @@ fn shifted<L: Lanes>(
         sum: l.add(sum.sum, or_nothing(l, weight.sum, moved[0])),
         lost: l.add(sum.lost, or_nothing(l, weight.sum, moved[1])),
     }
+}
+
+/// `mass·factor`, of masses that are finite or NaN, which stays however small the factor.
+#[inline(always)]
+fn shrunk<L: Lanes>(l: L, mass: Compensated<L::Vec>, factor: L::Elem) -> Compensated<L::Vec> {
+    let factor = l.splat(factor);
+    Compensated { sum: l.mul(mass.sum, factor), lost: l.mul(mass.lost, factor) }
 }
 
 /// `sum·factor`; a factor of 0 leaves nothing, not even of an infinite sum.
@@ -347,7 +354,7 @@ fn risen<L: Lanes>(l: L, logits: &mut Logits<L::Elem>, block: &[L::Elem]) -> L::
 }
 
 #[inline(always)]
-fn add_tile<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
+pub(super) fn add_tile<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     l: L,
     logits: Logits<L::Elem>,
     companion: C,

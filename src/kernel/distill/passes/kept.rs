@@ -55,7 +55,9 @@ impl<T: Float> Kernel<T> for KeptRead<'_, T> {
 impl<T: Float> KeptPass<T> {
     /// What is to be done, if it is about two rows of logits with close references.
     pub(crate) fn new(pass: &Pass<T>) -> Option<Self> {
-        let (TeacherSide::Logits(teacher), Some(aligned)) = (pass.teacher, pass.aligned) else {
+        let (TeacherSide::Logits(teacher), Some(aligned), None) =
+            (pass.teacher, pass.aligned, pass.apart)
+        else {
             return None;
         };
         let (weights, others, heavy) = match pass.divergence {

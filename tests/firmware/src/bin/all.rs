@@ -7,8 +7,9 @@ use core::hint::black_box;
 
 use firmware as _;
 use kldiv::{
-    DistillLoss, Divergence, Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rows, Target,
-    Teacher, Upstream, kl_div, log_softmax, reference, softmax,
+    DistillLoss, Divergence, Element, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rest,
+    RowState, Rows, Target, Teacher, TopK, Upstream, kl_div, log_softmax, reference, softmax,
+    validate_top_k,
 };
 use semihosting::process;
 
@@ -70,6 +71,21 @@ fn all<T: Element<Real = T>>(numbers: [T; N]) -> Result<(), Error> {
     loss.grad_student(factors, out)?;
     loss.grad_teacher(factors, out)?;
     loss.loss_and_grad_student(factors, losses, out)?;
+
+    let rests = [Rest::Renormalise, Rest::Bucket, Rest::Uniform, Rest::Ignore];
+    let top_k = TopK::new(black_box(&[0, 1]), a.get(..2).unwrap_or(a), 1, rests[black_box(1) % 4])?;
+    black_box(validate_top_k(top_k).is_ok());
+    let sparse = DistillLoss::new(rows, Teacher::TopK(top_k))?.accumulate(black_box(true));
+    sparse.loss_and_grad_student(factors, losses, out)?;
+    black_box(sparse.validate(one).is_ok());
+    let pieces = DistillLoss::new(rows, Teacher::Logits(rows))?;
+    let mut states = [RowState::new(); 2];
+    pieces.row_states(&mut states)?;
+    let states = states.map(|state| RowState::from_array(state.merge(state).to_array()));
+    black_box(states.map(|state| [state.loss(), state.reverse(), state.student_log_mass()]));
+    black_box(states.map(|state| state.teacher_log_mass()));
+    pieces.grad_student_within(&states, factors, out)?;
+    pieces.loss_and_grad_student_within(&states, factors, losses, out)?;
 
     let mut truth = [0.0; N];
     let truth = black_box(&mut truth[..]);
