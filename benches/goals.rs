@@ -11,6 +11,7 @@
 //! ```text
 //! cargo bench --bench goals            # memory is 2^24 elements
 //! cargo bench --bench goals -- 26      # memory is 2^26 elements
+//! cargo bench --bench goals --features rayon  # two threads too
 //! cargo bench --bench goals -- --test  # one round: checks the results, times mean nothing
 //! ```
 
@@ -19,7 +20,10 @@ mod support;
 use core::cell::RefCell;
 use core::hint::black_box;
 
-use kldiv::{Error, Isa, KlDiv, Rows, Upstream, log_softmax, softmax};
+use kldiv::{
+    DistillLoss, Divergence, Error, Isa, KlDiv, Reduction, Rows, Teacher, Upstream, log_softmax,
+    reference, softmax,
+};
 use support::exact::{self, Exact, assert_close};
 use support::race::Race;
 use support::{Data, Form, Hide, Pair, kl_div, yardstick};
@@ -30,6 +34,10 @@ const CACHED: usize = 4_096;
 const FEW: usize = 10;
 /// Rows of so many.
 const ROWS: usize = 400;
+/// Logits that are in no cache, and a row of them that is.
+const VOCABULARY: usize = 128_256;
+const VOCABULARY_ROWS: usize = 64;
+const CACHED_VOCABULARY: usize = 32_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,6 +49,9 @@ fn main() {
     sums_in_cache(rounds);
     sums_in_memory(rounds, 1 << power);
     elementwise_in_memory(rounds, 1 << power);
+    losses(rounds);
+    #[cfg(feature = "rayon")]
+    threads(rounds, 1 << power);
     few(rounds);
 }
 
@@ -65,15 +76,19 @@ fn sums_in_memory(rounds: usize, n: usize) {
     for isa in Isa::available() {
         enter_sum(&mut race, &isa.to_string(), data.pair(Form::Plain), isa);
     }
-    enter_sum(&mut race, "log-target", data.pair(Form::LogTarget), Isa::best());
+    for isa in Isa::available() {
+        enter_sum(&mut race, &format!("log-target, {isa}"), data.pair(Form::LogTarget), isa);
+    }
     let (x, t) = (data.ln_q(), data.p());
     race.enter("dot product", move || yardstick::dot(black_box(x), black_box(t)));
     race.run(&format!("sum of {n}"));
     race.ratio("avx512", "dot product", Some(0.95));
-    race.ratio("avx2", "dot product", Some(0.60));
+    race.ratio("avx2", "dot product", Some(0.85));
     race.ratio("sse2", "dot product", None);
     race.ratio("neon", "dot product", None);
-    race.ratio("log-target", &Isa::best().to_string(), Some(1.0));
+    race.ratio("log-target, avx512", "dot product", Some(0.95));
+    race.ratio("log-target, avx2", "dot product", Some(0.85));
+    race.ratio("log-target, neon", "dot product", None);
 }
 
 type Work = fn(KlDiv<'_, f32>, &mut [f32]) -> Result<(), Error>;
@@ -119,8 +134,68 @@ fn elementwise_in_memory(rounds: usize, n: usize) {
     });
     race.run(&format!("{n} elements"));
     for name in names {
-        race.ratio(&name, "read-read-write", Some(0.85));
+        race.ratio(&name, "read-read-write", Some(0.95));
     }
+}
+
+/// Losses of logits: out of cache against one row that stays in it.
+fn losses(rounds: usize) {
+    let (n, cached) = (VOCABULARY * VOCABULARY_ROWS, CACHED_VOCABULARY);
+    let data = &Data::<f32>::new(n);
+    let grad = &RefCell::new(vec![0.0; n]);
+    for isa in Isa::available().filter(|&isa| isa != Isa::Scalar) {
+        let mut race = Race::new(rounds, n);
+        for (name, length, classes) in [("in memory", n, VOCABULARY), ("in cache", cached, cached)]
+        {
+            let mut exact = [0.0; VOCABULARY_ROWS];
+            let exact = &mut exact[..length / classes];
+            let [student, teacher] = logits(data, length, classes);
+            reference::distill(student, Teacher::Logits(teacher), 1.0, Divergence::Forward, exact);
+            let exact: f32 = exact.iter().sum();
+            let sum = loss(data, length, classes, isa).reduce(Reduction::Sum);
+            assert!((sum - exact).abs() <= 1e-5 * exact, "loss {name}: {sum}, not {exact}");
+
+            race.enter_of(length, &format!("loss {name}"), move || {
+                loss(data, length, classes, isa).reduce(Reduction::Sum)
+            });
+            race.enter_of(length, &format!("loss and gradient {name}"), move || {
+                let mut losses = [0.0; VOCABULARY_ROWS];
+                let (losses, mut grad) = (&mut losses[..length / classes], grad.borrow_mut());
+                let grad = black_box(&mut grad[..length]);
+                let loss = loss(data, length, classes, isa);
+                loss.loss_and_grad_student(Upstream::Uniform(1.0), losses, grad)
+            });
+        }
+        race.run(&format!("{VOCABULARY_ROWS} rows of {VOCABULARY} logits, {isa}"));
+        race.ratio("loss in memory", "loss in cache", Some(0.8));
+        race.ratio("loss and gradient in memory", "loss and gradient in cache", Some(0.7));
+    }
+}
+
+fn logits(data: &Data<f32>, length: usize, classes: usize) -> [Rows<'_, f32>; 2] {
+    let rows = |all| Rows::new(black_box(all), classes).expect("whole rows");
+    [rows(&data.ln_q()[..length]), rows(&data.ln_p()[..length])]
+}
+
+fn loss(data: &Data<f32>, length: usize, classes: usize, isa: Isa) -> DistillLoss<'_, f32> {
+    let [student, teacher] = logits(data, length, classes);
+    let loss = DistillLoss::new(student, Teacher::Logits(teacher));
+    loss.and_then(|loss| loss.on(isa)).expect("equal shapes, an available instruction set")
+}
+
+/// Two threads against one, where the machine has two that nobody else needs.
+#[cfg(feature = "rayon")]
+fn threads(rounds: usize, n: usize) {
+    let data = Data::<f32>::new(n);
+    let pair = data.pair(Form::Plain);
+    let pool = rayon_core::ThreadPoolBuilder::new().num_threads(2).build().expect("two threads");
+    pool.install(|| {
+        let mut race = Race::new(rounds, n);
+        race.enter("one thread", || kl_div(pair.hide(), Isa::best()).sum());
+        race.enter("two threads", || kl_div(pair.hide(), Isa::best()).parallel().sum());
+        race.run(&format!("sum of {n}"));
+        race.ratio("two threads", "one thread", Some(1.5));
+    });
 }
 
 fn few(rounds: usize) {

@@ -14,6 +14,11 @@ pub(crate) trait Formula<T: Float>: Copy {
     const VARIANTS: bool;
     /// Whether [`Formula::element`] costs a usual element no more than [`Formula::value`] with usual arithmetic does.
     const BRANCHES: bool = false;
+    /// Whether the upstream gradient matters to [`Formula::value`].
+    const READS_UPSTREAM: bool = false;
+
+    /// Whether `x` matters to [`Formula::value`].
+    fn reads_input(self) -> bool;
 
     /// Whether these elements are usual: [`Formula::value`] can take them with arithmetic that knows.
     fn usual<L: Lanes<Elem = T>, const N: usize>(

@@ -6,6 +6,8 @@
 //! or −0 meet: [`Arithmetic::larger`] is a comparison and a selection, for which x86 has one
 //! instruction.
 
+mod hint;
+pub(crate) use hint::{LINE, helps};
 #[cfg(any(
     all(target_arch = "x86_64", target_feature = "sse2"),
     all(target_arch = "aarch64", target_feature = "neon")
@@ -103,6 +105,8 @@ pub trait Lanes: Arithmetic {
     const VARIANTS: bool;
     /// Whether [`Lanes::all_positive_normal_if_finite`] is less than the whole check.
     const IF_FINITE: bool = false;
+    /// Whether [`Lanes::will_read`] does anything.
+    const READS_AHEAD: bool = hint::IS_THERE;
 
     /// `x` in every place.
     fn bank<X: Copy>(self, x: X) -> Self::Bank<X>;
@@ -114,6 +118,13 @@ pub trait Lanes: Arithmetic {
     fn load(self, raw: Self::Raw) -> Self::Vec;
     /// From a register to memory.
     fn store(self, v: Self::Vec) -> Self::Raw;
+    /// These will be read soon. A hint, once for each cache line: it has no result and so no bits.
+    #[inline(always)]
+    fn will_read(self, registers: &[Self::Raw]) {
+        for register in registers.iter().step_by(registers_of_a_line::<Self>()) {
+            hint::will_read(register);
+        }
+    }
     /// Fewer than `COUNT` elements; the lanes beyond them hold `fill`.
     fn load_tail(self, part: &[Self::Elem], fill: Self::Elem) -> Self::Vec;
     /// True in the first `count` lanes.
@@ -134,6 +145,13 @@ pub trait Lanes: Arithmetic {
     /// Whether all elements are in [+0, `limit`), for a positive normal `limit`. It may be false
     /// for elements next to the limit, and for −0.
     fn all_from_zero_to<const N: usize>(self, group: [Self::Vec; N], limit: Self::Elem) -> bool;
+}
+
+/// Registers that lie in one cache line, or one that is as large.
+#[inline(always)]
+const fn registers_of_a_line<L: Lanes>() -> usize {
+    let bytes = size_of::<L::Raw>();
+    if bytes < hint::LINE { hint::LINE / bytes } else { 1 }
 }
 
 /// Two registers in lockstep: each operation stands twice in a row, so that the processor's

@@ -13,6 +13,7 @@
 //! The main sum alone decides whether the result is finite, so infinities and NaNs come out as
 //! the plain sum has them.
 
+pub(crate) mod ahead;
 pub(crate) mod compensated;
 pub(crate) mod fold;
 pub(crate) mod group;

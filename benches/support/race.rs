@@ -8,7 +8,7 @@ use std::time::Instant;
 /// on a busy machine most turns would hold another process's slice as well.
 const TURN: f64 = 200_000.0;
 
-/// Contestants that do the same number of elements, and the times of their turns.
+/// Contestants, most of which do the same number of elements, and the times of their turns.
 pub(crate) struct Race<'a> {
     rounds: usize,
     elements: usize,
@@ -17,6 +17,7 @@ pub(crate) struct Race<'a> {
 
 struct Contestant<'a> {
     name: String,
+    elements: usize,
     /// Does its work so many times.
     work: Box<dyn FnMut(u32) + 'a>,
     /// Of each round, nanoseconds for an element.
@@ -28,14 +29,28 @@ impl<'a> Race<'a> {
         Race { rounds, elements, contestants: Vec::new() }
     }
 
-    pub(crate) fn enter<R>(&mut self, name: &str, mut work: impl FnMut() -> R + 'a) {
+    pub(crate) fn enter<R>(&mut self, name: &str, work: impl FnMut() -> R + 'a) {
+        self.enter_of(self.elements, name, work);
+    }
+
+    /// One that does so many elements.
+    pub(crate) fn enter_of<R>(
+        &mut self,
+        elements: usize,
+        name: &str,
+        mut work: impl FnMut() -> R + 'a,
+    ) {
         let work = move |repeats| {
             for _ in 0..repeats {
                 black_box(work());
             }
         };
-        let contestant = Contestant { name: name.into(), work: Box::new(work), times: Vec::new() };
-        self.contestants.push(contestant);
+        self.contestants.push(Contestant {
+            name: name.into(),
+            elements,
+            work: Box::new(work),
+            times: Vec::new(),
+        });
     }
 
     /// Everybody's turns; begins a section of the table.
@@ -43,7 +58,7 @@ impl<'a> Race<'a> {
         let repeats: Vec<u32> = self.contestants.iter_mut().map(Contestant::repeats).collect();
         for _ in 0..self.rounds {
             for (contestant, &repeats) in self.contestants.iter_mut().zip(&repeats) {
-                let elements = (repeats as usize * self.elements) as f64;
+                let elements = (repeats as usize * contestant.elements) as f64;
                 let time = contestant.turn(repeats);
                 contestant.times.push(time / elements);
             }

@@ -12,8 +12,16 @@ use crate::stream::order::GROUP;
 pub(crate) trait Family: Copy {
     /// Whether the input matters to [`Formula::usual`].
     const READS_INPUT: bool;
+    /// [`Formula::READS_UPSTREAM`].
+    const READS_UPSTREAM: bool = false;
     /// [`Formula::VARIANTS`].
     const VARIANTS: bool;
+
+    /// Whether the input matters to [`Family::value`].
+    #[inline(always)]
+    fn reads_input<I: InputForm>() -> bool {
+        Self::READS_INPUT
+    }
 
     /// The probability as [`Family::value`] has it.
     #[inline(always)]
@@ -55,8 +63,13 @@ impl<F, I, R> Copy for Of<F, I, R> {}
 impl<T: Float, F: Family, I: InputForm, R: TargetForm> Formula<T> for Of<F, I, R> {
     const VARIANTS: bool = F::VARIANTS;
     const BRANCHES: bool = R::BRANCHES;
+    const READS_UPSTREAM: bool = F::READS_UPSTREAM;
     const SUM_SHOWS: bool = R::SUM_SHOWS;
 
+    #[inline(always)]
+    fn reads_input(self) -> bool {
+        F::reads_input::<I>()
+    }
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>, const N: usize>(
         self,
@@ -130,8 +143,13 @@ pub(crate) struct InputGrad;
 
 impl Family for InputGrad {
     const READS_INPUT: bool = false;
+    const READS_UPSTREAM: bool = true;
     const VARIANTS: bool = false;
 
+    #[inline(always)]
+    fn reads_input<I: InputForm>() -> bool {
+        I::GRAD_READS_INPUT
+    }
     #[inline(always)]
     fn p<A: Arithmetic, R: TargetForm>(a: A, t: A::Vec) -> A::Vec {
         R::p_alone(a, t)
@@ -153,6 +171,7 @@ pub(crate) struct TargetGrad;
 
 impl Family for TargetGrad {
     const READS_INPUT: bool = true;
+    const READS_UPSTREAM: bool = true;
     const VARIANTS: bool = false;
 
     #[inline(always)]

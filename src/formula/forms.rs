@@ -9,6 +9,9 @@ use crate::stream::order::GROUP;
 
 /// What the input numbers are.
 pub(crate) trait InputForm: Copy {
+    /// Whether the input matters to [`InputForm::grad`].
+    const GRAD_READS_INPUT: bool;
+
     fn usual<L: Lanes, const N: usize>(l: L, x: [L::Vec; N]) -> bool;
     /// `ln q`.
     fn ln_q<A: Arithmetic>(a: A, x: A::Vec) -> A::Vec;
@@ -62,6 +65,8 @@ pub(crate) struct Probs;
 pub(crate) struct LnProbs;
 
 impl InputForm for LnProbs {
+    const GRAD_READS_INPUT: bool = false;
+
     #[inline(always)]
     fn usual<L: Lanes, const N: usize>(_: L, _: [L::Vec; N]) -> bool {
         true
@@ -85,6 +90,8 @@ impl InputForm for LnProbs {
 }
 
 impl InputForm for Probs {
+    const GRAD_READS_INPUT: bool = true;
+
     #[inline(always)]
     fn usual<L: Lanes, const N: usize>(l: L, x: [L::Vec; N]) -> bool {
         l.all_positive_normal(x)

@@ -10,6 +10,7 @@ use crate::formula::Formula;
 use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
 use crate::math::{exp_factor, ln};
 use crate::rows::{Rows, RowsMut};
+use crate::stream::ahead::Ahead;
 use crate::stream::compensated::Compensated;
 use crate::stream::fold::{FOUR, is_short, merge_four, quarter, sum_lanes};
 use crate::stream::group::only;
@@ -34,29 +35,39 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
-        let Softmax { form, mut logits, mut out } = self;
-        let Rows { values, classes, stride } = logits;
-        if is_short::<L>(classes) && stride == classes {
-            return match form {
-                ShareForm::Probability => short_rows::<L, false>(l, values, classes, out.values),
-                ShareForm::Logarithm => short_rows::<L, true>(l, values, classes, out.values),
-            };
+        let Softmax { form, logits, out } = self;
+        match form {
+            ShareForm::Probability => rows::<L, false>(l, logits, out),
+            ShareForm::Logarithm => rows::<L, true>(l, logits, out),
         }
-        while let (Some(row), Some([out, padding])) = (logits.take_row(), out.take_row()) {
-            let largest = largest(l, row);
-            let mass = sum(l, Exp { largest }, row, row);
-            match form {
-                ShareForm::Probability => {
-                    map(l, Share { largest, mass }, row, row, T::ZERO, &[], out);
-                }
-                ShareForm::Logarithm => {
-                    let ln_mass = l.first(ln_of(l, mass));
-                    map(l, LnShare { largest, ln_mass }, row, row, T::ZERO, &[], out);
-                }
-            }
-            if !padding.is_empty() {
-                padding.fill(T::ZERO);
-            }
+    }
+}
+
+/// All rows. Two loops, not one that asks each row for the form: what both forms need stays in registers.
+#[inline(always)]
+fn rows<L: Lanes, const LN: bool>(
+    l: L,
+    mut logits: Rows<'_, L::Elem>,
+    mut out: RowsMut<'_, L::Elem>,
+) {
+    let Rows { values, classes, stride } = logits;
+    if is_short::<L>(classes) && stride == classes {
+        return short_rows::<L, LN>(l, values, classes, out.values);
+    }
+    let zero = L::Elem::ZERO;
+    loop {
+        let reach = logits.values;
+        let (Some(row), Some([out, padding])) = (logits.take_row(), out.take_row()) else { break };
+        let largest = largest(l, row, reach);
+        let mass = sum(l, Exp { largest }, [row, row], [&[], &[]]);
+        if LN {
+            let ln_mass = l.first(ln_of(l, mass));
+            map(l, LnShare { largest, ln_mass }, reach, reach, zero, &[], out);
+        } else {
+            map(l, Share { largest, mass }, reach, reach, zero, &[], out);
+        }
+        if !padding.is_empty() {
+            padding.fill(zero);
         }
     }
 }
@@ -195,6 +206,10 @@ impl<T: Float> Formula<T> for Exp<T> {
     const VARIANTS: bool = true;
 
     #[inline(always)]
+    fn reads_input(self) -> bool {
+        false
+    }
+    #[inline(always)]
     fn usual<L: Lanes<Elem = T>, const N: usize>(
         self,
         l: L,
@@ -221,6 +236,10 @@ impl<T: Float> Formula<T> for Share<T> {
     const VARIANTS: bool = true;
 
     #[inline(always)]
+    fn reads_input(self) -> bool {
+        false
+    }
+    #[inline(always)]
     fn usual<L: Lanes<Elem = T>, const N: usize>(
         self,
         l: L,
@@ -244,6 +263,10 @@ impl<T: Float> Formula<T> for LnShare<T> {
     const VARIANTS: bool = true;
 
     #[inline(always)]
+    fn reads_input(self) -> bool {
+        false
+    }
+    #[inline(always)]
     fn usual<L: Lanes<Elem = T>, const N: usize>(
         self,
         _: L,
@@ -263,14 +286,17 @@ impl<T: Float> Formula<T> for LnShare<T> {
 }
 
 /// The largest element, +0 where zeros are. With a NaN in the row it is the largest number, and
-/// the sum of exponentials is NaN. No order matters: four registers at a time, each on its own.
+/// the sum of exponentials is NaN. No order matters: four registers at a time, each on its own. `reach` is what is
+/// read before long: a slice that begins as the row does and may go on where it ends.
 #[inline(always)]
-pub(crate) fn largest<L: Lanes>(l: L, row: &[L::Elem]) -> L::Elem {
+pub(crate) fn largest<L: Lanes>(l: L, row: &[L::Elem], reach: &[L::Elem]) -> L::Elem {
+    let ahead = Ahead::<L, GROUP>::new(l, None, reach);
     let lowest = L::Elem::NEG_INFINITY;
     let [mut a, mut b, mut c, mut d] = [l.splat(lowest); GROUP];
     let (row, tail) = l.split_slice(row);
     let (groups, rest) = row.as_chunks::<GROUP>();
-    for &[e, f, g, h] in groups {
+    for (step, &[e, f, g, h]) in groups.iter().enumerate() {
+        ahead.ask(l, step);
         a = l.larger(a, l.load(e));
         b = l.larger(b, l.load(f));
         c = l.larger(c, l.load(g));

@@ -2,8 +2,9 @@
 
 use crate::float::Float;
 use crate::formula::{Formula, any_value, register_value, usual_values};
-use crate::lanes::{Kernel, Lanes, usual};
-use crate::stream::group::first_four;
+use crate::lanes::{Kernel, LINE, Lanes, usual};
+use crate::stream::ahead::Ahead;
+use crate::stream::group::{first_four, register};
 use crate::stream::order::GROUP;
 use crate::upstream::Upstream;
 
@@ -24,8 +25,7 @@ impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
     fn run<L: Lanes<Elem = T>>(self, l: L) {
         let Map { formula, mut x, mut t, row_length, upstream, mut out } = self;
         let mut index = 0;
-        while let (Some(x), Some(t), Some(out)) =
-            (x.split_off(..row_length), t.split_off(..row_length), out.split_off_mut(..row_length))
+        while let Some(out) = out.split_off_mut(..row_length)
             && !out.is_empty()
         {
             let (same, each) = match upstream {
@@ -34,12 +34,15 @@ impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
                 Upstream::PerElement(each) => (T::ZERO, each),
             };
             map(l, formula, x, t, same, each, out);
+            x = x.get(row_length..).unwrap_or_default();
+            t = t.get(row_length..).unwrap_or_default();
             index += 1;
         }
     }
 }
 
-/// The upstream gradient of element `i` is `each[i]`, or `same` where `each` is empty.
+/// The upstream gradient of element `i` is `each[i]`, or `same` where `each` is empty. `x` and `t` may go on where
+/// `out` ends, with what is read next.
 #[inline(always)]
 pub(crate) fn map<L: Lanes, F: Formula<L::Elem>>(
     l: L,
@@ -53,45 +56,78 @@ pub(crate) fn map<L: Lanes, F: Formula<L::Elem>>(
     // Where a register is a cache line, one at a time: with two or four the loop has so many places
     // that read memory that a Zen 5's prefetcher takes some for others, at three quarters of the rate.
     // Registers that do not wait for each other overlap anyway.
-    let alone = size_of::<L::Raw>() == 64;
-    let step = if alone { 1 } else { GROUP };
+    if size_of::<L::Raw>() == LINE {
+        map_in_steps::<L, F, 1>(l, formula, [x, t], same, each, out);
+    } else {
+        map_in_steps::<L, F, GROUP>(l, formula, [x, t], same, each, out);
+    }
+}
+
+/// The same in steps of one register or of a group.
+#[inline(always)]
+fn map_in_steps<L: Lanes, F: Formula<L::Elem>, const STEP: usize>(
+    l: L,
+    formula: F,
+    [x, t]: [&[L::Elem]; 2],
+    same: L::Elem,
+    each: &[L::Elem],
+    out: &mut [L::Elem],
+) {
+    let ahead = Ahead::<L, STEP>::new(l, if formula.reads_input() { Some(x) } else { None }, t);
+    let length = out.len();
+    let (Some(x), Some(t)) = (x.get(..length), t.get(..length)) else { return };
     let same = l.splat(same);
     let (x, x_tail) = l.split_slice(x);
     let (t, t_tail) = l.split_slice(t);
-    let (each, each_tail) = l.split_slice(each);
+    // Said here, for the compiler: an argument of `any_value` that a formula leaves alone looks read.
+    let (each, each_tail) = l.split_slice(if F::READS_UPSTREAM { each } else { &[] });
     let (out, out_tail) = l.split_slice_mut(out);
+    let (x, x_rest) = x.as_chunks::<STEP>();
+    let (t, t_rest) = t.as_chunks::<STEP>();
+    let (each, each_rest) = each.as_chunks::<STEP>();
+    let (out, out_rest) = out.as_chunks_mut::<STEP>();
 
-    let steps = x.chunks(step).zip(t.chunks(step)).zip(out.chunks_mut(step));
-    for (index, ((x, t), out)) in steps.enumerate() {
-        let each = each.get(index * step..).unwrap_or(&[]);
-        if !alone
-            && let (Some(x), Some(t), [a, b, c, d]) =
-                (first_four(l, x), first_four(l, t), &mut *out)
+    for (step, ((x, t), out)) in x.iter().zip(t).zip(out).enumerate() {
+        ahead.ask(l, step);
+        let each = each.get(step);
+        if let (Some(x), Some(t), [a, b, c, d]) = (first_four(l, x), first_four(l, t), &mut out[..])
             && formula.usual(l, x, t)
         {
-            let g = first_four(l, each).unwrap_or([same; GROUP]);
+            let g = match each {
+                Some(each) => first_four(l, each).unwrap_or([same; GROUP]),
+                None => [same; GROUP],
+            };
             let [va, vb, vc, vd] = usual_values(l, formula, x, t, g);
             [*a, *b, *c, *d] = [l.store(va), l.store(vb), l.store(vc), l.store(vd)];
             continue;
         }
         for (k, ((&x, &t), out)) in x.iter().zip(t).zip(out).enumerate() {
-            let g = match each.get(k) {
-                Some(&raw) => l.load(raw),
+            let g = match each {
+                Some(each) => l.load(each[k]),
                 None => same,
             };
             let (x, t) = (l.load(x), l.load(t));
-            *out = l.store(if alone && formula.usual(l, [x], [t]) {
+            *out = l.store(if STEP == 1 && formula.usual(l, [x], [t]) {
                 formula.value(usual(l), x, t, g)
             } else {
                 any_value(l, formula, x, t, g)
             });
         }
     }
-    if !out_tail.is_empty() {
-        let (fill_x, fill_t) = formula.fill();
-        let x = l.load_tail(x_tail, fill_x);
-        let t = l.load_tail(t_tail, fill_t);
-        let g = if each_tail.is_empty() { same } else { l.load_tail(each_tail, L::Elem::ZERO) };
-        l.store_tail(out_tail, register_value(l, formula, x, t, g));
+    // Registers that make no step, and part of one.
+    let (fill_x, fill_t) = formula.fill();
+    for k in 0..out_rest.len() + usize::from(!out_tail.is_empty()) {
+        let x = register(l, x_rest, x_tail, k, fill_x);
+        let t = register(l, t_rest, t_tail, k, fill_t);
+        let g = if each_rest.is_empty() && each_tail.is_empty() {
+            same
+        } else {
+            register(l, each_rest, each_tail, k, L::Elem::ZERO)
+        };
+        let value = register_value(l, formula, x, t, g);
+        match out_rest.get_mut(k) {
+            Some(raw) => *raw = l.store(value),
+            None => l.store_tail(out_tail, value),
+        }
     }
 }

@@ -94,6 +94,8 @@ impl<T: Float> Lanes for Scalar<T> {
     type Raw = T;
     type Bank<X: Copy> = T::Bank<X>;
     const VARIANTS: bool = false;
+    // Memory is faster than one element at a time anyway.
+    const READS_AHEAD: bool = false;
 
     #[inline(always)]
     fn bank<X: Copy>(self, x: X) -> T::Bank<X> {

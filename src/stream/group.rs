@@ -13,7 +13,14 @@ pub(crate) const fn registers<L: Lanes>() -> usize {
     virtual_lanes::<L::Elem>() / L::COUNT
 }
 
-/// The group whose first register is at `start`, if it is all there.
+/// Two slices of one length, for the compiler: it checks the one where it checks the other.
+#[inline(always)]
+pub(crate) fn of_one_length<X>([x, t]: [&[X]; 2]) -> [&[X]; 2] {
+    let length = x.len().min(t.len());
+    [x.get(..length).unwrap_or_default(), t.get(..length).unwrap_or_default()]
+}
+
+/// The group whose first register is at `start`, which is below `step`, if it is all there.
 #[inline(always)]
 pub(crate) fn whole<L: Lanes>(
     l: L,
@@ -21,7 +28,7 @@ pub(crate) fn whole<L: Lanes>(
     start: usize,
     step: usize,
 ) -> Option<[L::Vec; GROUP]> {
-    Some(load(l, span::<L>(slice, start, step)?, step))
+    Some(load(l, span::<L>(slice, start, step)?))
 }
 
 /// The groups at one place of two slices, if they are all there. Both are looked for before either is
@@ -34,18 +41,19 @@ pub(crate) fn both_whole<L: Lanes>(
     step: usize,
 ) -> Option<[[L::Vec; GROUP]; 2]> {
     let (x, t) = (span::<L>(x, start, step)?, span::<L>(t, start, step)?);
-    Some([load(l, x, step), load(l, t, step)])
+    Some([load(l, x), load(l, t)])
 }
 
-/// What a group lies in.
+/// Where a group lies. The last register is looked for first: the others need no check then.
 #[inline(always)]
-fn span<L: Lanes>(slice: &[L::Raw], start: usize, step: usize) -> Option<&[L::Raw]> {
-    slice.get(start..)?.get(..3 * step + 1)
+fn span<L: Lanes>(slice: &[L::Raw], start: usize, step: usize) -> Option<[&L::Raw; GROUP]> {
+    let d = slice.get(start + 3 * step)?;
+    Some([slice.get(start)?, slice.get(start + step)?, slice.get(start + 2 * step)?, d])
 }
 
 #[inline(always)]
-fn load<L: Lanes>(l: L, group: &[L::Raw], step: usize) -> [L::Vec; GROUP] {
-    [l.load(group[0]), l.load(group[step]), l.load(group[2 * step]), l.load(group[3 * step])]
+fn load<L: Lanes>(l: L, [a, b, c, d]: [&L::Raw; GROUP]) -> [L::Vec; GROUP] {
+    [l.load(*a), l.load(*b), l.load(*c), l.load(*d)]
 }
 
 /// The first four registers, which follow each other, if there are as many.
@@ -57,24 +65,47 @@ pub(crate) fn first_four<L: Lanes>(l: L, slice: &[L::Raw]) -> Option<[L::Vec; GR
     }
 }
 
-/// The part of a register at the end of a slice, if there is one; `fill` in the lanes beyond it.
+/// The parts of a register at the end of two slices of one length, if there are any; the numbers that fill
+/// in the lanes beyond them.
 #[inline(always)]
-pub(crate) fn last_part<L: Lanes>(l: L, tail: &[L::Elem], fill: L::Elem) -> Option<L::Vec> {
-    if tail.is_empty() { None } else { Some(l.load_tail(tail, fill)) }
+pub(crate) fn last_parts<L: Lanes>(
+    l: L,
+    [x_tail, t_tail]: [&[L::Elem]; 2],
+    (fill_x, fill_t): (L::Elem, L::Elem),
+) -> Option<[L::Vec; 2]> {
+    if t_tail.is_empty() {
+        return None;
+    }
+    Some([l.load_tail(x_tail, fill_x), l.load_tail(t_tail, fill_t)])
 }
 
-/// The register at one place: a whole one, or that part.
+/// The registers at one place of two slices of one length: whole ones, or those parts.
+#[inline(always)]
+pub(crate) fn both_registers<L: Lanes>(
+    l: L,
+    [x, t]: [&[L::Raw]; 2],
+    last_parts: Option<[L::Vec; 2]>,
+    at: usize,
+) -> Option<[L::Vec; 2]> {
+    match (x.get(at), t.get(at)) {
+        (Some(&x), Some(&t)) => Some([l.load(x), l.load(t)]),
+        _ if at == t.len() => last_parts,
+        _ => None,
+    }
+}
+
+/// The register at one place of a slice: a whole one, or the part of one at its end with `fill` in the lanes beyond.
 #[inline(always)]
 pub(crate) fn register<L: Lanes>(
     l: L,
     slice: &[L::Raw],
-    last_part: Option<L::Vec>,
+    tail: &[L::Elem],
     at: usize,
-) -> Option<L::Vec> {
+    fill: L::Elem,
+) -> L::Vec {
     match slice.get(at) {
-        Some(&raw) => Some(l.load(raw)),
-        None if at == slice.len() => last_part,
-        None => None,
+        Some(&raw) => l.load(raw),
+        None => l.load_tail(tail, fill),
     }
 }
 
@@ -145,8 +176,5 @@ pub(crate) fn store<L: Lanes>(
 #[inline(always)]
 pub(crate) fn only<L: Lanes>(l: L, slice: &[L::Elem], fill: L::Elem) -> L::Vec {
     let (whole, tail) = l.split_slice(slice);
-    match whole.first() {
-        Some(&raw) => l.load(raw),
-        None => l.load_tail(tail, fill),
-    }
+    register(l, whole, tail, 0, fill)
 }

@@ -35,7 +35,7 @@ fn count(isa: Isa, kernel: &str, number: &str, elements: usize, mut work: impl F
     counted(&mut work);
 }
 
-fn all<T: Element>(number: &str, of: fn(f64) -> T) {
+fn all<T: Element<Real = T>>(number: &str, of: fn(f64) -> T) {
     let mut state = 1_u64;
     let mut unit = || {
         state =

@@ -38,6 +38,7 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
     student: &[T],
     teacher: TeacherRow<'_, T>,
     reference: Reference,
+    [reach_student, reach_teacher]: [&[T]; 2],
     grad: &mut [T],
 ) -> Known<T> {
     let backend = problem.backend;
@@ -51,6 +52,7 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
                 companion,
                 x,
                 t,
+                reach: [reach_student, reach_teacher],
                 masses,
                 reference,
             });
@@ -63,12 +65,15 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
                 Teacher::LogProbs(_) => Logits::new(T::ONE),
                 _ => logits,
             };
+            let [student, teacher] =
+                [(logits, student, reach_student), (of_teacher, numbers, reach_teacher)];
             let read = if problem.divergence == Divergence::Reverse {
-                [(logits, student), (of_teacher, numbers)]
+                [student, teacher]
             } else {
-                [(of_teacher, numbers), (logits, student)]
+                [teacher, student]
             };
-            let [(logits, x), (companion, t)] = read;
+            let [(logits, x, reach_x), (companion, t, reach_t)] = read;
+            let reach = [reach_x, reach_t];
             let are_kept = !grad.is_empty();
             let masses = grad;
             let read = backend.run(FirstRead::<_, _, WEIGH> {
@@ -76,6 +81,7 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
                 companion,
                 x,
                 t,
+                reach,
                 masses,
                 reference,
             });
@@ -96,6 +102,7 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
                 companion,
                 x,
                 t,
+                reach: [reach_student; 2],
                 masses,
                 reference,
             });

@@ -31,12 +31,14 @@ pub(crate) fn distill<T: Number>(problem: Problem<'_, T>, wanted: Wanted<'_, T>)
     let mut sums = RowSums::new();
     let mut students = problem.student;
     let mut index = 0;
-    while let Some(student) = students.take_row() {
+    loop {
+        let reach = [students.values, reach_of(problem.teacher, index)];
+        let Some(student) = students.take_row() else { break };
         let slope = gradient.as_mut().and_then(|gradient| gradient.take_row(index));
         let weight = problem.weight(index);
         let value = match TeacherRow::new(problem.teacher, index) {
             Some(teacher) if weight != T::ZERO => {
-                sums.add(weight, row(&problem, student, teacher, weight, loss, slope))
+                sums.add(weight, row(&problem, student, teacher, reach, weight, loss, slope))
             }
             Some(_) | None => {
                 if let Some(slope) = slope {
@@ -53,11 +55,22 @@ pub(crate) fn distill<T: Number>(problem: Problem<'_, T>, wanted: Wanted<'_, T>)
     sums.totals()
 }
 
+/// A row of the teacher's and all that lies behind it, for what is read next; nothing if it has no numbers.
+fn reach_of<T>(teacher: Teacher<'_, T>, row: usize) -> &[T] {
+    match teacher {
+        Teacher::Logits(rows) | Teacher::LogProbs(rows) | Teacher::Probs(rows) => {
+            rows.values.get(row * rows.stride..).unwrap_or_default()
+        }
+        Teacher::Classes(_) | Teacher::TopK(_) => &[],
+    }
+}
+
 /// The loss of one row, 0 if nobody asked, and its gradient.
 fn row<T: Number>(
     problem: &Problem<'_, T>,
     student: &[T],
     teacher: TeacherRow<'_, T>,
+    reach: [&[T]; 2],
     weight: T,
     loss: bool,
     gradient: Option<RowGradient<'_, T>>,
@@ -69,11 +82,11 @@ fn row<T: Number>(
         let blocks = Reference::OfBlocks;
         let known = match problem.divergence {
             Divergence::Forward | Divergence::Reverse => {
-                first_read::<T, true>(problem, student, teacher, blocks, &mut [])
+                first_read::<T, true>(problem, student, teacher, blocks, reach, &mut [])
             }
             // Of a mixture one read tells nothing but the masses.
             Divergence::JensenShannon { .. } => {
-                first_read::<T, false>(problem, student, teacher, blocks, &mut [])
+                first_read::<T, false>(problem, student, teacher, blocks, reach, &mut [])
             }
         };
         if !known.is_valid {
@@ -85,7 +98,7 @@ fn row<T: Number>(
                 // So small a divergence asks for no less.
                 pass.apart = known.apart();
             }
-            let terms = read(problem, student, teacher, &known, pass, Place::none());
+            let terms = read(problem, student, teacher, reach, &known, pass, Place::none());
             let value = known.divergence(problem, &terms);
             known.refined(problem, student, teacher, &mut pass, value)
         });
@@ -99,7 +112,7 @@ fn row<T: Number>(
         }
     };
     // A reference that never moves is one that masses can be kept for.
-    let known = first_read::<T, false>(problem, student, teacher, Reference::OfRow, room);
+    let known = first_read::<T, false>(problem, student, teacher, Reference::OfRow, reach, room);
     if !known.is_valid {
         gradient.fill(T::NAN);
         return T::NAN;
@@ -117,7 +130,7 @@ fn row<T: Number>(
                     && let Some((weights, logits)) = known.softmax(of, &pass, student, teacher)
                 {
                     pass.asked.gradient = Some((Slope::Difference, T::ONE));
-                    let terms = read(problem, student, teacher, &known, pass, place.again());
+                    let terms = read(problem, student, teacher, reach, &known, pass, place.again());
                     let (center, all_usual) = (total(terms.plain), pass.all_usual);
                     let grad = place.grad;
                     let last = CentredRead { weights, center, factor, all_usual, logits, grad };
@@ -125,7 +138,7 @@ fn row<T: Number>(
                     return if loss { known.divergence(problem, &terms) } else { T::ZERO };
                 }
             }
-            let terms = read(problem, student, teacher, &known, pass, place.again());
+            let terms = read(problem, student, teacher, reach, &known, pass, place.again());
             let value = known.divergence(problem, &terms);
             let value = known.refined(problem, student, teacher, &mut pass, value);
             let center = match problem.divergence {
@@ -134,13 +147,13 @@ fn row<T: Number>(
             };
             (pass.asked.terms, pass.plain) = (false, false);
             pass.asked.gradient = Some((Slope::Weight { center }, factor));
-            read(problem, student, teacher, &known, pass, place);
+            read(problem, student, teacher, reach, &known, pass, place);
             if loss { value } else { T::ZERO }
         }
         slope => {
             (pass.asked.terms, pass.plain) = (loss, loss && pass.plain);
             pass.asked.gradient = Some(slope);
-            let terms = read(problem, student, teacher, &known, pass, place);
+            let terms = read(problem, student, teacher, reach, &known, pass, place);
             if !loss {
                 return T::ZERO;
             }
@@ -174,6 +187,7 @@ fn read<T: Number>(
     problem: &Problem<'_, T>,
     student: &[T],
     teacher: TeacherRow<'_, T>,
+    reach: [&[T]; 2],
     known: &Known<T>,
     pass: Pass<T>,
     place: Place<'_, T>,
@@ -183,10 +197,10 @@ fn read<T: Number>(
         && let Some(pass) = KeptPass::new(&pass)
         && let TeacherRow::Numbers(teacher) = teacher
     {
-        return problem.backend.run(KeptRead { pass, student, teacher, grad });
+        return problem.backend.run(KeptRead { pass, student, teacher, reach, grad });
     }
     let grad = if pass.asked.gradient.is_some() { grad } else { &mut [] };
-    problem.backend.run(SecondRead { pass, student, teacher, accumulation, grad })
+    problem.backend.run(SecondRead { pass, student, teacher, reach, accumulation, grad })
 }
 
 /// Whether the gradient of one side is by logits, which a softmax makes shares of.
@@ -303,7 +317,8 @@ impl<T: Number> Known<T> {
         if pass.apart.is_none() {
             return value;
         }
-        self.divergence(problem, &read(problem, student, teacher, self, *pass, Place::none()))
+        let (pass, reach) = (*pass, [&[][..]; 2]);
+        self.divergence(problem, &read(problem, student, teacher, reach, self, pass, Place::none()))
     }
 }
 

@@ -33,7 +33,15 @@ fn piece<T: Number>(problem: &Problem<'_, T>, student: &[T], teacher: &[T]) -> R
     let logits = Logits::new(problem.temperature);
     let read = |x, t| {
         let (companion, reference, masses) = (logits, Reference::OfBlocks, &mut [][..]);
-        problem.backend.run(FirstRead::<_, _, true> { logits, companion, x, t, masses, reference })
+        problem.backend.run(FirstRead::<_, _, true> {
+            logits,
+            companion,
+            x,
+            t,
+            reach: [&[], &[]],
+            masses,
+            reference,
+        })
     };
     let forward = read(teacher, student);
     let reverse = read(student, teacher);
@@ -188,7 +196,14 @@ pub(crate) fn within<T: Number>(
         };
         let accumulation: Accumulation = slope.accumulation;
         let grad = slope.out;
-        let terms = problem.backend.run(SecondRead { pass, student, teacher, accumulation, grad });
+        let terms = problem.backend.run(SecondRead {
+            pass,
+            student,
+            teacher,
+            reach: [&[], &[]],
+            accumulation,
+            grad,
+        });
         if let Some(place) = place {
             *place = weight * total(terms.convex);
         }

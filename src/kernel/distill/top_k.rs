@@ -133,6 +133,7 @@ impl<T: Number> Masses<T> {
                 companion: logits,
                 x: chunk.log_probs,
                 t: gathered,
+                reach: [&[], &[]],
                 masses: &mut [],
                 reference: Reference::OfBlocks,
             });
@@ -276,6 +277,7 @@ fn named_terms<T: Number>(
             pass,
             student: gathered,
             teacher: TeacherRow::Numbers(chunk.log_probs),
+            reach: [&[], &[]],
             accumulation: Accumulation::Replace,
             grad,
         });

@@ -6,6 +6,7 @@ use crate::float::Float;
 use crate::kernel::distill::parts::logits::Normalised;
 use crate::kernel::distill::parts::slope::{Slope, weighted_slope};
 use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
+use crate::stream::ahead::{Ahead, distance};
 use crate::stream::group::{part, registers, store, whole};
 use crate::stream::order::{GROUP, virtual_lanes};
 
@@ -29,19 +30,33 @@ impl<T: Float> Kernel<T> for CentredRead<'_, T> {
     fn run<L: Lanes<Elem = T>>(mut self, l: L) {
         let length = GROUP * virtual_lanes::<T>();
         let mut grad = core::mem::take(&mut self.grad);
+        let mut reach = self.logits;
         for t in self.logits.chunks(length) {
-            self.tile(l, t, grad.split_off_mut(..t.len()).unwrap_or_default());
+            let out = grad.split_off_mut(..t.len()).unwrap_or_default();
+            let ahead =
+                [Ahead::new(l, None, reach), Ahead::at(l, distance::<T>() - length, None, &*grad)];
+            self.tile(l, t, ahead, out);
+            reach = reach.get(length..).unwrap_or_default();
         }
     }
 }
 
 impl<T: Float> CentredRead<'_, T> {
     #[inline(always)]
-    fn tile<L: Lanes<Elem = T>>(&self, l: L, t: &[T], grad: &mut [T]) {
+    fn tile<L: Lanes<Elem = T>>(
+        &self,
+        l: L,
+        t: &[T],
+        ahead: [Ahead<'_, L, GROUP>; 2],
+        grad: &mut [T],
+    ) {
         let (t, t_tail) = l.split_slice(t);
         let (grad, grad_tail) = l.split_slice_mut(grad);
         let step = registers::<L>();
         for start in 0..step {
+            for ahead in &ahead {
+                ahead.ask(l, start);
+            }
             let groups = (whole(l, t, start, step), whole(l, grad, start, step));
             let slopes = if let (Some(t), Some(d)) = groups
                 && (self.all_usual || self.weights.logits.usual(l, t))

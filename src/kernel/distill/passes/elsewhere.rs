@@ -13,6 +13,7 @@ use crate::kernel::distill::problem::Accumulation;
 use crate::kernel::write::map;
 use crate::lanes::{Arithmetic, Kernel, Lanes};
 use crate::math::exp_factor;
+use crate::stream::ahead::Ahead;
 use crate::stream::compensated::Compensated;
 use crate::stream::order::{GROUP, tile_length};
 use crate::top_k::TopKRow;
@@ -78,6 +79,7 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for ElsewhereRead<'
         let block = TILES * tile;
         let mut marks = Marks::new();
         let mut room = [T::ZERO; BLOCK];
+        let mut reach = row;
         for (window_index, window) in row.chunks(WINDOW).enumerate() {
             marks.mark(named, window_index * WINDOW);
             for (index, x) in window.chunks(block).enumerate() {
@@ -85,21 +87,31 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for ElsewhereRead<'
                 let mut usual = !is_first && all_below(l, logits, companion, x, x);
                 if !usual {
                     let before = (!is_first).then_some(&mut sums);
-                    raise::<L, C, WEIGH>(l, &mut logits, &mut companion, [x, x], before);
+                    raise::<L, C, WEIGH>(
+                        l,
+                        &mut logits,
+                        &mut companion,
+                        [x, x],
+                        [&[], &[]],
+                        before,
+                    );
                     usual = all_below(l, logits, companion, x, x);
                 }
                 is_first = false;
                 for x in x.chunks(tile) {
                     let nothing = &mut [][..];
+                    let ahead = [Ahead::at(l, block, None, reach), Ahead::at(l, block, None, &[])];
                     add_tile::<L, C, WEIGH>(
                         l,
                         logits,
                         companion,
                         [x, x],
                         usual,
+                        ahead,
                         nothing,
                         &mut sums,
                     );
+                    reach = reach.get(tile..).unwrap_or_default();
                 }
             }
         }
@@ -159,6 +171,9 @@ pub(crate) struct ElsewhereSlope<T> {
 impl<T: Float> Formula<T> for ElsewhereSlope<T> {
     const VARIANTS: bool = true;
 
+    fn reads_input(self) -> bool {
+        false
+    }
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>, const N: usize>(
         self,

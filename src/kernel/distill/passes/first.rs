@@ -19,6 +19,7 @@ use crate::kernel::softmax::largest;
 use crate::lanes::scalar::Scalar;
 use crate::lanes::{self, Arithmetic, Kernel, Lanes};
 use crate::math::{exp_factor, ln_minus};
+use crate::stream::ahead::{Ahead, distance};
 use crate::stream::compensated::Compensated;
 use crate::stream::group::{part, registers, store, whole};
 use crate::stream::order::{GROUP, tile_length};
@@ -30,6 +31,9 @@ pub(super) const TILES: usize = 8;
 pub(crate) trait Companion<T: Float>: Copy {
     /// A number without mass.
     const FILL: T;
+
+    /// Whether it has numbers of its own.
+    const HAS_NUMBERS: bool = true;
 
     /// Whether the logits' masses are the weights.
     const LOGITS_WEIGH: bool = false;
@@ -133,6 +137,7 @@ pub(crate) struct Nothing;
 
 impl<T: Float> Companion<T> for Nothing {
     const FILL: T = T::ZERO;
+    const HAS_NUMBERS: bool = false;
 
     #[inline(always)]
     fn usual<L: Lanes<Elem = T>>(self, _: L, _: [L::Vec; GROUP]) -> bool {
@@ -180,6 +185,8 @@ pub(crate) struct FirstRead<'a, T, C, const WEIGH: bool> {
     pub(crate) companion: C,
     pub(crate) x: &'a [T],
     pub(crate) t: &'a [T],
+    /// What is read before long: slices that begin as these do and may go on where they end.
+    pub(crate) reach: [&'a [T]; 2],
     /// Where the logits' masses are left; or empty, as always with `WEIGH`.
     pub(crate) masses: &'a mut [T],
     pub(crate) reference: Reference,
@@ -199,21 +206,22 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) -> Statistics<T, C> {
-        let FirstRead { mut logits, mut companion, x, t, mut masses, reference } = self;
+        let FirstRead { mut logits, mut companion, x, t, reach, mut masses, reference } = self;
+        let [mut reach_x, mut reach_t] = reach;
         let mut sums: Sums<L> = [l.bank(Compensated::zero(l)); 3];
         let mut all_usual = true;
         let mut first = None;
         let tile = tile_length::<T>();
         let block = TILES * tile;
         if !WEIGH && reference == Reference::OfRow {
-            raise::<L, C, WEIGH>(l, &mut logits, &mut companion, [x, t], None);
+            raise::<L, C, WEIGH>(l, &mut logits, &mut companion, [x, t], reach, None);
             first = Some(references(logits, companion));
         }
         for (x, t) in x.chunks(block).zip(t.chunks(block)) {
             let mut usual = first.is_some() && all_below(l, logits, companion, x, t);
             if !usual {
                 let before = first.is_some().then_some(&mut sums);
-                raise::<L, C, WEIGH>(l, &mut logits, &mut companion, [x, t], before);
+                raise::<L, C, WEIGH>(l, &mut logits, &mut companion, [x, t], [&[], &[]], before);
                 usual = all_below(l, logits, companion, x, t);
             }
             all_usual &= usual;
@@ -221,8 +229,16 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T
                 first = Some(references(logits, companion));
             }
             for (x, t) in x.chunks(tile).zip(t.chunks(tile)) {
-                let masses = masses.split_off_mut(..x.len().min(masses.len())).unwrap_or_default();
-                add_tile::<L, C, WEIGH>(l, logits, companion, [x, t], usual, masses, &mut sums);
+                let out = masses.split_off_mut(..x.len().min(masses.len())).unwrap_or_default();
+                // A block is read at once, so the next one is what will be read.
+                let of_x = if C::HAS_NUMBERS { Some(reach_x) } else { None };
+                let ahead = [
+                    Ahead::at(l, block, of_x, reach_t),
+                    Ahead::at(l, distance::<T>(), None, &*masses),
+                ];
+                add_tile::<L, C, WEIGH>(l, logits, companion, [x, t], usual, ahead, out, &mut sums);
+                reach_x = reach_x.get(tile..).unwrap_or_default();
+                reach_t = reach_t.get(tile..).unwrap_or_default();
             }
         }
         if let Some([of_logits, of_companion]) = first {
@@ -277,12 +293,13 @@ pub(super) fn raise<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     logits: &mut Logits<L::Elem>,
     companion: &mut C,
     [x, t]: [&[L::Elem]; 2],
+    [reach_x, reach_t]: [&[L::Elem]; 2],
     sums: Option<&mut Sums<L>>,
 ) {
     let none = L::Elem::ZERO;
-    let by_logits = risen(l, logits, x);
+    let by_logits = risen(l, logits, x, reach_x);
     let by_companion = match companion.logits() {
-        Some(logits) => risen(l, logits, t),
+        Some(logits) => risen(l, logits, t, reach_t),
         None => none,
     };
     let Some(sums) = sums else { return };
@@ -341,8 +358,13 @@ fn rescaled<L: Lanes>(l: L, sum: Compensated<L::Vec>, factor: L::Elem) -> Compen
 
 /// By how much exponents change (0 or less) now that the logits' reference covers this block.
 #[inline(always)]
-fn risen<L: Lanes>(l: L, logits: &mut Logits<L::Elem>, block: &[L::Elem]) -> L::Elem {
-    let largest = largest(l, block);
+fn risen<L: Lanes>(
+    l: L,
+    logits: &mut Logits<L::Elem>,
+    block: &[L::Elem],
+    reach: &[L::Elem],
+) -> L::Elem {
+    let largest = largest(l, block, reach);
     if logits.top < largest {
         let at_largest = logits.at(largest);
         let by = at_largest.exponent(Scalar::<L::Elem>::NEW, logits.reference);
@@ -353,6 +375,7 @@ fn risen<L: Lanes>(l: L, logits: &mut Logits<L::Elem>, block: &[L::Elem]) -> L::
     }
 }
 
+#[expect(clippy::too_many_arguments, reason = "a step of one loop")]
 #[inline(always)]
 pub(super) fn add_tile<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     l: L,
@@ -360,6 +383,7 @@ pub(super) fn add_tile<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     companion: C,
     [x, t]: [&[L::Elem]; 2],
     usual: bool,
+    [ahead, ahead_kept]: [Ahead<'_, L, GROUP>; 2],
     kept: &mut [L::Elem],
     [masses, companion_masses, weighted]: &mut Sums<L>,
 ) {
@@ -370,6 +394,10 @@ pub(super) fn add_tile<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     let sums = masses.as_mut().iter_mut().zip(companion_masses.as_mut()).zip(weighted.as_mut());
     let step = registers::<L>();
     for (start, ((mass, companion_mass), weighted)) in sums.enumerate() {
+        ahead.ask(l, start);
+        if keep {
+            ahead_kept.ask(l, start);
+        }
         let values = match (whole(l, x, start, step), whole(l, t, start, step)) {
             (Some(x), Some(t)) if usual || (logits.usual(l, x) && companion.usual(l, t)) => {
                 usual_values(l, logits, companion, x, t)

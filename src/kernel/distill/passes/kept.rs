@@ -10,6 +10,7 @@ use crate::kernel::distill::parts::slope::{Slope, weighted_slope};
 use crate::kernel::distill::parts::totals::totals;
 use crate::kernel::distill::problem::Party;
 use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
+use crate::stream::ahead::{Ahead, distance};
 use crate::stream::compensated::Compensated;
 use crate::stream::group::{part, registers, store, whole};
 use crate::stream::order::{GROUP, tile_length};
@@ -19,6 +20,8 @@ pub(crate) struct KeptRead<'a, T> {
     pub(crate) pass: KeptPass<T>,
     pub(crate) student: &'a [T],
     pub(crate) teacher: &'a [T],
+    /// What is read before long: slices that begin as these do and may go on where they end.
+    pub(crate) reach: [&'a [T]; 2],
     /// The masses, and then the gradient if it is asked for.
     pub(crate) grad: &'a mut [T],
 }
@@ -40,12 +43,19 @@ impl<T: Float> Kernel<T> for KeptRead<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) -> Terms<T> {
-        let KeptRead { pass, student, teacher, mut grad } = self;
+        let KeptRead { pass, student, teacher, reach, mut grad } = self;
+        let [mut reach_x, mut reach_t] = reach;
         let mut sums = [l.bank(Compensated::zero(l))];
         let length = tile_length::<T>();
         for (x, t) in student.chunks(length).zip(teacher.chunks(length)) {
-            let grad = grad.split_off_mut(..x.len().min(grad.len())).unwrap_or_default();
-            pass.tile(l, x, t, grad, &mut sums[0]);
+            let out = grad.split_off_mut(..x.len().min(grad.len())).unwrap_or_default();
+            let ahead = [
+                Ahead::new(l, Some(reach_x), reach_t),
+                Ahead::at(l, distance::<T>() - length, None, &*grad),
+            ];
+            pass.tile(l, x, t, ahead, out, &mut sums[0]);
+            reach_x = reach_x.get(length..).unwrap_or_default();
+            reach_t = reach_t.get(length..).unwrap_or_default();
         }
         let [convex] = totals(l, sums, student.len());
         Terms { convex, plain: Compensated { sum: T::ZERO, lost: T::ZERO } }
@@ -75,6 +85,7 @@ impl<T: Float> KeptPass<T> {
         l: L,
         x: &[T],
         t: &[T],
+        [ahead, ahead_grad]: [Ahead<'_, L, GROUP>; 2],
         grad: &mut [T],
         sums: &mut L::Bank<Compensated<L::Vec>>,
     ) {
@@ -83,6 +94,8 @@ impl<T: Float> KeptPass<T> {
         let (grad, grad_tail) = l.split_slice_mut(grad);
         let step = registers::<L>();
         for (start, sum) in sums.as_mut().iter_mut().enumerate() {
+            ahead.ask(l, start);
+            ahead_grad.ask(l, start);
             let groups = [whole(l, x, start, step), whole(l, t, start, step)];
             let (terms, slopes) =
                 if let ([Some(x), Some(t)], Some(masses)) = (groups, whole(l, grad, start, step)) {

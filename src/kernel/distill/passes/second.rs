@@ -9,6 +9,7 @@ use crate::kernel::distill::parts::totals::totals;
 use crate::kernel::distill::problem::Accumulation;
 use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
 use crate::math::ln;
+use crate::stream::ahead::{Ahead, distance};
 use crate::stream::compensated::Compensated;
 use crate::stream::group::{part, registers, store, whole};
 use crate::stream::order::{GROUP, tile_length};
@@ -52,6 +53,9 @@ pub(crate) struct SecondRead<'a, T> {
     pub(crate) pass: Pass<T>,
     pub(crate) student: &'a [T],
     pub(crate) teacher: TeacherRow<'a, T>,
+    /// What is read before long: slices that begin as these do and may go on where they end. The teacher's is empty
+    /// where its tiles do not lie in memory.
+    pub(crate) reach: [&'a [T]; 2],
     pub(crate) accumulation: Accumulation,
     /// Empty or as long.
     pub(crate) grad: &'a mut [T],
@@ -62,16 +66,24 @@ impl<T: Float> Kernel<T> for SecondRead<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) -> Terms<T> {
-        let SecondRead { pass, student, teacher, accumulation, mut grad } = self;
+        let SecondRead { pass, student, teacher, reach, accumulation, mut grad } = self;
+        let [mut reach_x, mut reach_t] = reach;
         let mut sums = [l.bank(Compensated::zero(l)); 2];
         let length = tile_length::<T>();
         let mut room: Room<T> = [T::ZERO; tile_length::<f32>()];
         for (index, x) in student.chunks(length).enumerate() {
             let t = teacher.tile(index * length, x.len(), &mut room);
             let out = grad.split_off_mut(..x.len().min(grad.len()));
+            let ahead = [
+                Ahead::new(l, None, reach_x),
+                Ahead::new(l, None, reach_t),
+                Ahead::at(l, distance::<T>() - length, None, &*grad),
+            ];
             if let (Some(t), Some(out)) = (t, out) {
-                pass.tile(l, x, t, accumulation, out, &mut sums);
+                pass.tile(l, x, t, ahead, accumulation, out, &mut sums);
             }
+            reach_x = reach_x.get(length..).unwrap_or_default();
+            reach_t = reach_t.get(length..).unwrap_or_default();
         }
         let [convex, plain] = totals(l, sums, student.len());
         Terms { convex, plain }
@@ -97,12 +109,14 @@ impl<T: Float> Pass<T> {
             }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "a step of one loop")]
     #[inline(always)]
     fn tile<L: Lanes<Elem = T>>(
         &self,
         l: L,
         x: &[T],
         t: &[T],
+        ahead: [Ahead<'_, L, GROUP>; 3],
         accumulation: Accumulation,
         out: &mut [T],
         [convex, plain]: &mut [L::Bank<Compensated<L::Vec>>; 2],
@@ -113,6 +127,9 @@ impl<T: Float> Pass<T> {
         let step = registers::<L>();
         let sums = convex.as_mut().iter_mut().zip(plain.as_mut());
         for (start, (convex, plain)) in sums.enumerate() {
+            for ahead in &ahead {
+                ahead.ask(l, start);
+            }
             let [convex_terms, plain_terms, slopes] =
                 match (whole(l, x, start, step), whole(l, t, start, step)) {
                     (Some(x), Some(t)) if self.all_usual || self.usual(l, x, t) => {
