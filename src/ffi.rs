@@ -10,6 +10,7 @@ mod exact_sum;
 mod memory;
 mod options;
 mod status;
+mod strided;
 
 use core::ffi::c_char;
 

@@ -292,13 +292,100 @@ static int failures;
         CHECK(found.row == 1 && found.index == 0 && isinf(found.value));                       \
     }
 
+/* Sums without an order, and softmax of rows with padding. */
+#define EXACT_TESTS(elem, type)                                                                \
+    static void test_exact_##type(void)                                                        \
+    {                                                                                          \
+        const elem large = (elem)1e30, terms[4] = { large, 1, -large, 0.25 };                  \
+        const elem many[20] = { 0.5, 0.25, -large };                                           \
+        KldivExactSum sum = { { 0 } }, other = { { 0 } }, zero = { { 0 } }, before;            \
+        unsigned char bytes[KLDIV_EXACT_SUM_BYTES], same[KLDIV_EXACT_SUM_BYTES];               \
+        elem value = 7;                                                                        \
+        int i;                                                                                 \
+        OK(kldiv_exact_sum_value_##type(&zero, &value));                                       \
+        CHECK(value == 0 && !signbit(value));                                                  \
+        OK(kldiv_exact_sum_extend_##type(&sum, terms, 4));                                     \
+        OK(kldiv_exact_sum_extend_##type(&sum, NULL, 0));                                      \
+        OK(kldiv_exact_sum_value_##type(&sum, &value));                                        \
+        CHECK(value == (elem)1.25);                                                            \
+        for (i = 3; i >= 0; i--)                                                               \
+            OK(kldiv_exact_sum_add_##type(&other, terms[i]));                                  \
+        OK(kldiv_exact_sum_to_bytes(&sum, bytes, sizeof bytes));                               \
+        OK(kldiv_exact_sum_to_bytes(&other, same, sizeof same));                               \
+        CHECK(memcmp(bytes, same, sizeof bytes) == 0);                                         \
+        CHECK(bytes[0] == 1 && bytes[1] == 0);                                                 \
+        /* A block, by way of bytes, merged with itself. */                                    \
+        OK(kldiv_exact_sum_extend_##type(&sum, many, 20));                                     \
+        OK(kldiv_exact_sum_add_##type(&sum, large));                                           \
+        OK(kldiv_exact_sum_to_bytes(&sum, bytes, sizeof bytes));                               \
+        OK(kldiv_exact_sum_from_bytes(bytes, sizeof bytes, &other));                           \
+        OK(kldiv_exact_sum_merge(&other, &other));                                             \
+        OK(kldiv_exact_sum_merge(&other, &sum));                                               \
+        OK(kldiv_exact_sum_value_##type(&other, &value));                                      \
+        CHECK(value == 6);                                                                     \
+        OK(kldiv_exact_sum_add_##type(&other, (elem)INFINITY));                                \
+        OK(kldiv_exact_sum_value_##type(&other, &value));                                      \
+        CHECK(isinf(value) && value > 0);                                                      \
+                                                                                               \
+        /* Refusals. */                                                                        \
+        before = sum;                                                                          \
+        CHECK(kldiv_exact_sum_add_##type(NULL, 1) == KLDIV_STATUS_NULL);                       \
+        CHECK(kldiv_exact_sum_add_##type((KldivExactSum *)((char *)&sum + 1), 1)               \
+              == KLDIV_STATUS_MISALIGNED);                                                     \
+        CHECK(kldiv_exact_sum_extend_##type(NULL, terms, 4) == KLDIV_STATUS_NULL);             \
+        CHECK(kldiv_exact_sum_extend_##type(&sum, NULL, 4) == KLDIV_STATUS_NULL);              \
+        CHECK(kldiv_exact_sum_extend_##type(&sum, (const elem *)&sum, 4)                       \
+              == KLDIV_STATUS_OVERLAP);                                                        \
+        CHECK(kldiv_exact_sum_extend_##type(&sum, (const elem *)((const char *)terms + 1), 2)  \
+              == KLDIV_STATUS_MISALIGNED);                                                     \
+        CHECK(kldiv_exact_sum_merge(&sum, NULL) == KLDIV_STATUS_NULL);                         \
+        CHECK(kldiv_exact_sum_merge(NULL, &sum) == KLDIV_STATUS_NULL);                         \
+        CHECK(kldiv_exact_sum_value_##type(&sum, NULL) == KLDIV_STATUS_NULL);                  \
+        CHECK(kldiv_exact_sum_to_bytes(&sum, bytes, 4) == KLDIV_STATUS_LENGTH);                \
+        CHECK(kldiv_exact_sum_to_bytes(&sum, NULL, sizeof bytes) == KLDIV_STATUS_NULL);        \
+        CHECK(kldiv_exact_sum_from_bytes(bytes, 4, &sum) == KLDIV_STATUS_LENGTH);              \
+        CHECK(kldiv_exact_sum_from_bytes(NULL, sizeof bytes, &sum) == KLDIV_STATUS_NULL);      \
+        for (i = 0; i < 2; i++) {                                                              \
+            bytes[i] = 9;                                                                      \
+            CHECK(kldiv_exact_sum_from_bytes(bytes, sizeof bytes, &sum)                        \
+                  == KLDIV_STATUS_EXACT_SUM_BYTES);                                            \
+            bytes[i] = same[i];                                                                \
+        }                                                                                      \
+        CHECK(memcmp(&before, &sum, sizeof sum) == 0);                                         \
+    }                                                                                          \
+                                                                                               \
+    static void test_strided_##type(void)                                                      \
+    {                                                                                          \
+        const elem nan = (elem)NAN, l = (elem)log(3.0);                                        \
+        const elem logits[5] = { 0, 0, nan, 0, l };                                            \
+        elem out[5] = { 7, 7, 7, 7, 7 };                                                       \
+        CHECK(kldiv_softmax_strided_##type(logits, 5, 2, 1, out, 5) == KLDIV_STATUS_STRIDE);   \
+        CHECK(kldiv_log_softmax_strided_##type(logits, 5, 2, 3, out, 4)                        \
+              == KLDIV_STATUS_LENGTH);                                                         \
+        CHECK(kldiv_softmax_strided_##type(logits, 4, 2, 3, out, 4) == KLDIV_STATUS_CLASSES);  \
+        CHECK(kldiv_softmax_strided_##type(out, 5, 2, 3, out, 5) == KLDIV_STATUS_OVERLAP);     \
+        CHECK(out[0] == 7 && out[2] == 7 && out[4] == 7);                                      \
+        OK(kldiv_softmax_strided_##type(logits, 5, 2, 3, out, 5));                             \
+        NEAR(out[0], 0.5);                                                                     \
+        NEAR(out[1], 0.5);                                                                     \
+        CHECK(out[2] == 0);                                                                    \
+        NEAR(out[3], 0.25);                                                                    \
+        NEAR(out[4], 0.75);                                                                    \
+        OK(kldiv_log_softmax_strided_##type(logits, 5, 2, 3, out, 5));                         \
+        NEAR(out[0], log(0.5));                                                                \
+        CHECK(out[2] == 0);                                                                    \
+        NEAR(out[4], log(0.75));                                                               \
+    }
+
 #define NEAR_ENOUGH 1e-6
 TESTS(float, f32)
 DISTILL_TESTS(float, f32)
+EXACT_TESTS(float, f32)
 #undef NEAR_ENOUGH
 #define NEAR_ENOUGH 1e-14
 TESTS(double, f64)
 DISTILL_TESTS(double, f64)
+EXACT_TESTS(double, f64)
 
 static void test_messages(void)
 {
@@ -314,7 +401,11 @@ int main(void)
     test_f32();
     test_f64();
     test_distill_f32();
+    test_exact_f32();
+    test_strided_f32();
     test_distill_f64();
+    test_exact_f64();
+    test_strided_f64();
     test_messages();
     printf("C interface: %d failures\n", failures);
     return failures != 0;
