@@ -105,7 +105,8 @@ fn scale<R: Number>(problem: &Problem<R>, rest: Rest, row: usize) -> Scale {
         for &class in &elsewhere {
             let share = ln_q[class] - ln_s;
             // What is left of one has the error of the sum.
-            by_class[class] += size(share) * (1.0 + ln_s.exp()) + share.exp() * of_sum;
+            by_class[class] += size(share) * (1.0 + ln_s.exp())
+                + if share.exp() > 0.0 { share.exp() * of_sum } else { 0.0 };
         }
     }
     for &(class, ln_p) in &named {
