@@ -62,7 +62,7 @@ impl<'a, T: Element> Distribution<'a, T> {
     }
 
     fn share(&self, class: usize) -> Share {
-        let number = |row: &[T]| row.get(class).map_or(f64::NAN, |&t| t.into());
+        let number = |row| number(row, class);
         let (p, ln_p) = match *self {
             Distribution::Logits { row, temperature, largest, ln_mass } => {
                 let ln_p = apart(number(row), largest, temperature) - ln_mass;
@@ -78,6 +78,21 @@ impl<'a, T: Element> Distribution<'a, T> {
         let underflows = T::Real::from_f64(p) == T::Real::ZERO;
         Share { p: if underflows { 0.0 } else { p }, ln_p }
     }
+
+    /// By how much the logarithm of one class's probability is above that of another.
+    fn above(&self, class: usize, other: usize) -> f64 {
+        match *self {
+            Distribution::Logits { row, temperature, .. } => {
+                apart(number(row, class), number(row, other), temperature)
+            }
+            _ => self.share(class).ln_p - self.share(other).ln_p,
+        }
+    }
+}
+
+/// One of a row's numbers.
+fn number<T: Element>(row: &[T], class: usize) -> f64 {
+    row.get(class).map_or(f64::NAN, |&t| t.into())
 }
 
 /// `(logit − largest) / temperature`, also where the difference alone is out of range.
@@ -105,9 +120,11 @@ impl<T: Element> RowPair<'_, T> {
     }
 
     /// What there is instead of two distributions, where the teacher names few classes.
-    fn named(&self) -> Option<Named<'_, T, impl Fn(usize) -> f64>> {
+    fn named(&self) -> Option<Named<'_, T, impl Fn(usize) -> f64, impl Fn(usize, usize) -> f64>> {
         let Distribution::TopK(places, rest) = self.teacher else { return None };
-        Some(Named::new(places, rest, self.classes, |class| self.student.share(class).ln_p))
+        let ln_q = |class| self.student.share(class).ln_p;
+        let above = |class, other| self.student.above(class, other);
+        Some(Named::new(places, rest, self.classes, ln_q, above))
     }
 
     fn loss(&self, divergence: Divergence<T::Real>) -> f64 {

@@ -100,13 +100,10 @@ fn scale<R: Number>(problem: &Problem<R>, rest: Rest, row: usize) -> Scale {
     }
     let size = |ln: f64| if ln.exp() > 0.0 { ln.exp() * (ln.abs() + 8.0) } else { 0.0 };
     let mut by_class: Vec<f64> = ln_q.iter().map(|&ln_q| size(ln_q)).collect();
-    let of_sum: f64 = named.iter().map(|&(_, ln_p)| size(ln_p)).sum();
     if rest == Rest::Bucket {
         for &class in &elsewhere {
             let share = ln_q[class] - ln_s;
-            // What is left of one has the error of the sum.
-            by_class[class] += size(share) * (1.0 + ln_s.exp())
-                + if share.exp() > 0.0 { share.exp() * of_sum } else { 0.0 };
+            by_class[class] += size(share) * (1.0 + ln_s.exp());
         }
     }
     for &(class, ln_p) in &named {
