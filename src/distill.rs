@@ -55,6 +55,7 @@ use crate::upstream::Upstream;
 /// | on the side that does not weigh alone, `p > 0` against it | loss +∞; gradient by logits of the side that does not weigh as ever, by those of the other one NaN for the class, −∞·`g` for what else has a probability, 0 for what has none: by a teacher of [0, −∞, −∞], beside a student of [−∞, 0, 0], it is NaN, 0, 0 |
 /// | logits of student or teacher all −∞, or with a +∞ or a NaN | NaN throughout, in that row only |
 /// | finite logits whose difference is out of range, but not once the temperature has divided it | as any others |
+/// | finite logits whose difference is out of range even then | the lower one as −∞ |
 /// | weight ±0 | 0: the row is not read |
 /// | weight negative | a factor like any other: loss and gradient change their sign; in `weighted_mean` it counts in both sums, and weights that sum to 0 are divided by |
 /// | weight NaN | NaN: the row's loss and gradient, and every total |
@@ -345,6 +346,9 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
     /// # Accuracy
     /// As [`reduce`](DistillLoss::reduce).
     /// # Special values
+    /// Where all rows are masked, or there are none, it is 0, as their gradients are: a batch of nothing but padding
+    /// leaves a sum of losses and the weights of a model as they are. PyTorch's `cross_entropy`, whose mean this is
+    /// for classes, divides 0 by 0 there, which is NaN; `reduce(Reduction::BatchMean(0))` is NaN too.
     /// # Examples
     /// ```
     /// use kldiv::{DistillLoss, Rows, Teacher};

@@ -45,7 +45,8 @@ Statistics of the rows, in place of the loss:
   --plot FILE.svg    the histogram as a picture as well
 Files are read in blocks and may be larger than memory. Built with --features rayon, all threads work.
 
-An array without elements has the losses of nothing, as in PyTorch: its sum is 0, its mean NaN.
+An array without elements, or whose rows are all left out, has the losses of nothing, as in PyTorch: its
+sum is 0, its mean NaN.
 
 Exit status: 0 done, 1 a file cannot be used or a check failed, 2 the command line is wrong.
 

@@ -135,6 +135,11 @@ fn a_term_of_logits_that_span_all_numbers_is_finite() {
     let terms: Vec<f64> = printed.lines().map(number).collect();
     close(terms[0], core::f64::consts::LN_2, 1e-6);
     assert_eq!(terms[1], 0.0);
+    let printed =
+        succeed(&[&student, &teacher, "--logits", "--temperature", "4", "--reduction", "none"]);
+    let terms: Vec<f64> = printed.lines().map(number).collect();
+    close(terms[0], -0.5 * core::f64::consts::LN_2, 1e-6);
+    close(terms[1], f64::from(f32::MAX) / 4.0, 1e-6);
 }
 
 #[test]

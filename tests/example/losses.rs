@@ -25,7 +25,7 @@ fn losses_of_rows_of_logits() {
     let rows = succeed(&[&student, &teacher, "--logits", "--reduction", "rows"]);
     assert_eq!(rows.lines().count(), 1797, "one loss a row");
     close(rows.lines().map(number).sum(), SUM, 1e-6);
-    let refused = fail(&[&student, &teacher, "--logits", "--temperature", "0"], 1);
+    let refused = fail(&[&student, &teacher, "--logits", "--temperature", "0"], 2);
     assert!(refused.contains("temperature 0"), "{refused}");
     let refused = fail(&[&student, &teacher, "--divergence", "sideways"], 2);
     assert!(refused.contains("sideways"), "{refused}");

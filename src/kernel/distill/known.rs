@@ -2,7 +2,7 @@
 
 use super::divergences::Prepared;
 use super::parts::logits::{Logits, Measured, PartMass};
-use super::parts::numbers::{exp_of, ln_of, magnitude, total};
+use super::parts::numbers::{exp_of, is_finite, ln_of, magnitude, total};
 use super::parts::teacher::TeacherRow;
 use super::passes::first::{FirstRead, Nothing, Probs, Reference};
 use super::passes::second::Terms;
@@ -166,6 +166,7 @@ impl<T: Float> Known<T> {
                 _ => [weighted / weights.mass, ln_of(others.mass / weights.mass)],
             };
             known.value = certain(mean, shift);
+            known.forget_out_of_range();
         }
         known
     }
@@ -186,7 +187,18 @@ impl<T: Float> Known<T> {
             (Divergence::Forward, None)
             | (Divergence::Reverse | Divergence::JensenShannon { .. }, _) => None,
         };
-        Known { all_usual, teacher_mass, excess, value, ..Known::of_student(student) }
+        let mut known =
+            Known { all_usual, teacher_mass, excess, value, ..Known::of_student(student) };
+        known.forget_out_of_range();
+        known
+    }
+
+    /// Leaves an infinite value to a second read, whose terms are those of the divergence: of weights that do not sum
+    /// to one, a sum may be out of range though the divergence is not.
+    fn forget_out_of_range(&mut self) {
+        if self.value.is_some_and(|value| !is_finite(value)) && is_finite(self.teacher_mass) {
+            self.value = None;
+        }
     }
 
     fn of_class(problem: &Problem<'_, T>, student: Measured<T>, logit: T, all_usual: bool) -> Self {

@@ -88,6 +88,8 @@ struct Masses<T> {
     /// Of those the number to which the student gives any probability, and the sum of their exponents with the
     /// other sign; only where `r` is spread over them.
     even: [Compensated<T>; 2],
+    /// By what the latter has been divided: 1, or a power of two where it would be out of range.
+    even_scale: T,
     /// Of all classes.
     student: Measured<T>,
     /// Of the teacher's probabilities.
@@ -99,6 +101,7 @@ impl<T: Number> Masses<T> {
         let Problem { backend, temperature, .. } = *problem;
         let logits = Logits::new(temperature);
         let row = student;
+        let mut even_scale = T::ONE;
         let (elsewhere, even) = match rest {
             Rest::Renormalise | Rest::Bucket | Rest::Ignore => {
                 let companion = Nothing;
@@ -112,7 +115,16 @@ impl<T: Number> Masses<T> {
                 let read =
                     backend.run(ElsewhereRead::<_, _, true> { logits, companion, row, named });
                 let mass = PartMass { logits: read.logits, mass: read.mass };
-                (mass, [read.companion_mass, read.weighted])
+                let mut exponents = read.weighted;
+                if exponents.sum == T::INFINITY {
+                    // Each is within range, but not all together.
+                    even_scale = T::from_usize(row.len().next_power_of_two());
+                    let logits = Logits::new(temperature * even_scale);
+                    let read =
+                        backend.run(ElsewhereRead::<_, _, true> { logits, companion, row, named });
+                    exponents = read.weighted;
+                }
+                (mass, [read.companion_mass, exponents])
             }
         };
         // Probabilities are summed as they are, so that 1 − P is right to the last bits; but not where they are
@@ -142,7 +154,7 @@ impl<T: Number> Masses<T> {
                 of_named.join(PartMass { logits: read.companion, mass: read.companion_mass });
         }
         let all = elsewhere.join(of_named);
-        Masses { elsewhere, count, even, student: all.measured(), teacher }
+        Masses { elsewhere, count, even, even_scale, student: all.measured(), teacher }
     }
 }
 
@@ -254,7 +266,7 @@ impl<T: Number> Masses<T> {
         let reference = self.elsewhere.logits.reference;
         let exponent = self.student.logits.exponent(Scalar::<T>::NEW, reference);
         let ln_q = exponent - ln_of(self.student.mass);
-        r * (ln_of(each) - ln_q) + each * total(weighted)
+        r * (ln_of(each) - ln_q) + each * self.even_scale * total(weighted)
     }
 }
 
