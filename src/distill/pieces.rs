@@ -68,7 +68,8 @@ impl<T: Element<Real = T>> RowState<T> {
     /// that is smaller than that has no digit of its own; the parts of it that
     /// [`loss_and_grad_student_within`](DistillLoss::loss_and_grad_student_within) gives have.
     /// # Special values
-    /// NaN where the row has no softmax. Never negative; 0 for rows with equal bits.
+    /// NaN where the row has no softmax. Never negative; 0 for rows with equal bits. +∞ where `Σ p·(t − s)`, taken
+    /// before it is divided by `Σ p`, is out of range.
     /// # Examples
     /// See [`RowState`].
     #[must_use]

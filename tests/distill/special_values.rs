@@ -266,13 +266,8 @@ fn sums_beyond_the_largest_number() {
             check_all(&problem, Kind::Reverse, expected);
             // The span is half of that without a temperature.
             let half = |x: &R| R::of(x.to_f64() / 4.0);
-            let problem = Problem::new(
-                Form::Logits,
-                sure.iter().map(half).collect(),
-                &even,
-                classes,
-                1.0,
-            );
+            let problem =
+                Problem::new(Form::Logits, sure.iter().map(half).collect(), &even, classes, 1.0);
             check_all(&problem, Kind::Forward, expected);
         }
     }

@@ -175,6 +175,8 @@ fn empty_arrays_have_pytorchs_losses() {
                 assert_eq!(succeed(&arguments), expected, "{arguments:?}");
             }
         }
+        let distance = [&*empty, &empty, "--logits", "--divergence", "js", "--distance"];
+        assert_eq!(succeed(&distance), "NaN\n", "{name}");
     }
     let (empty, labels) = (files.f64("no_rows", &[0, 4], &[]), files.i64("labels", &[0], &[]));
     assert_eq!(succeed(&[&empty, "--labels", &labels]), "NaN\n");
