@@ -90,6 +90,10 @@ fn overlaps(sum: *mut KldivExactSum, taken: core::ops::Range<usize>) -> bool {
 
 functions!(f32: kldiv_exact_sum_extend_f32 kldiv_exact_sum_value_f32);
 functions!(f64: kldiv_exact_sum_extend_f64 kldiv_exact_sum_value_f64);
+#[cfg(feature = "half")]
+functions!(half::f16: kldiv_exact_sum_extend_f16 kldiv_exact_sum_value_f16);
+#[cfg(feature = "half")]
+functions!(half::bf16: kldiv_exact_sum_extend_bf16 kldiv_exact_sum_value_bf16);
 
 /// Adds all terms of another sum, which may be the same.
 #[unsafe(no_mangle)]

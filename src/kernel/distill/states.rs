@@ -12,6 +12,7 @@ use super::problem::{Accumulation, Gradient, Party, Problem};
 use crate::backend::Number;
 use crate::float::Float;
 use crate::lanes::scalar::Scalar;
+use crate::numbers::Numbers;
 use crate::row_state::RowState;
 use crate::teacher::Divergence;
 
@@ -29,7 +30,11 @@ pub(crate) fn row_states<T: Number>(problem: Problem<'_, T>, states: &mut [RowSt
 }
 
 /// What these classes say.
-fn piece<T: Number>(problem: &Problem<'_, T>, student: &[T], teacher: &[T]) -> RowState<T> {
+fn piece<T: Number>(
+    problem: &Problem<'_, T>,
+    student: Numbers<'_, T>,
+    teacher: Numbers<'_, T>,
+) -> RowState<T> {
     let logits = Logits::new(problem.temperature);
     let read = |x, t| {
         let (companion, reference, masses) = (logits, Reference::OfBlocks, &mut [][..]);
@@ -158,7 +163,7 @@ pub(crate) fn within<T: Number>(
         let teacher = match TeacherRow::new(problem.teacher, index) {
             Some(teacher) if weight != T::ZERO => teacher,
             Some(_) | None => {
-                slope.fill(T::ZERO);
+                slope.nothing();
                 if let Some(place) = place {
                     *place = T::ZERO;
                 }
@@ -168,7 +173,7 @@ pub(crate) fn within<T: Number>(
         let [of_student, of_teacher] =
             [state.measured(state.student), state.measured(state.teacher)];
         if !(of_student.is_valid() && of_teacher.is_valid()) {
-            slope.fill(T::NAN);
+            slope.undefined();
             if let Some(place) = place {
                 *place = T::NAN;
             }
