@@ -9,7 +9,7 @@ use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
 use crate::numbers::{Numbers, room};
 use crate::stream::ahead::{Ahead, distance};
 use crate::stream::group::{part, registers, store, whole};
-use crate::stream::order::tile_length;
+use crate::stream::order::{GROUP, tile_length};
 
 /// A pass over such logits.
 pub(crate) struct CentredRead<'a, T: Float> {

@@ -301,7 +301,7 @@ fn add_block<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
         let of_x = if C::HAS_NUMBERS { Some(*reach_x) } else { None };
         let ahead = [
             Ahead::at(l, TILES * tile, of_x, reach_t),
-            Ahead::at(l, distance::<L::Elem>(), None, &**masses),
+            Ahead::at(l, distance::<L::Elem>(), None, masses),
         ];
         add_tile::<L, C, WEIGH>(l, logits, companion, [x, t], usual, ahead, out, sums);
         *reach_x = reach_x.get(tile..).unwrap_or_default();
