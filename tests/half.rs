@@ -153,25 +153,25 @@ fn compare_pairs<T: Stored>(kl: KlDiv<'_, T>, of_f32: KlDiv<'_, f32>, factors: &
     let expected = [of.sum(), of.mean(), of.entropy(), of.cross_entropy(), of.batch_mean(3)];
     assert_same(&found, &expected, what);
     let (mut out, mut expected) = (vec![T::ONE; n], vec![1.0; n]);
-    kl.pointwise(&mut out).unwrap();
-    of_f32.pointwise(&mut expected).unwrap();
+    kl.pointwise(&mut out).expect("valid");
+    of_f32.pointwise(&mut expected).expect("valid");
     assert_rounded(&out, &expected, what);
     let divides = |&rows: &usize| (1..=n).contains(&rows) && n.is_multiple_of(rows);
     let rows = [1, 2, 3, 7, n / 5, n].into_iter().filter(divides);
     let mut upstreams = vec![Upstream::Uniform(-0.75), Upstream::PerElement(factors)];
     for rows in rows {
         let (mut sums, mut expected) = (vec![f32::NAN; rows], vec![f32::NAN; rows]);
-        kl.row_sums(&mut sums).unwrap();
-        of_f32.row_sums(&mut expected).unwrap();
+        kl.row_sums(&mut sums).expect("valid");
+        of_f32.row_sums(&mut expected).expect("valid");
         assert_same(&sums, &expected, what);
         upstreams.push(Upstream::PerRow(&factors[..rows]));
     }
     for upstream in upstreams {
-        kl.grad_input(upstream, &mut out).unwrap();
-        of_f32.grad_input(upstream, &mut expected).unwrap();
+        kl.grad_input(upstream, &mut out).expect("valid");
+        of_f32.grad_input(upstream, &mut expected).expect("valid");
         assert_rounded(&out, &expected, what);
-        kl.grad_target(upstream, &mut out).unwrap();
-        of_f32.grad_target(upstream, &mut expected).unwrap();
+        kl.grad_target(upstream, &mut out).expect("valid");
+        of_f32.grad_target(upstream, &mut expected).expect("valid");
         assert_rounded(&out, &expected, what);
     }
 }
@@ -190,16 +190,16 @@ fn law_of_softmax<T: Stored>() {
             let rows = if classes < 20 { 150 } else { 3 };
             let logits = numbers::<T>(&mut random, rows * stride, true, mixture);
             let wide_logits = wide(&logits);
-            let of_f32 = Rows::strided(&wide_logits, classes, stride).unwrap();
-            let logits = Rows::strided(&logits, classes, stride).unwrap();
+            let of_f32 = Rows::strided(&wide_logits, classes, stride).expect("valid");
+            let logits = Rows::strided(&logits, classes, stride).expect("valid");
             let (mut out, mut expected) = (vec![T::ONE; rows * stride], vec![1.0; rows * stride]);
             for isa in isas() {
                 let what = format!("{isa} {classes} {mixture:?}");
-                softmax_on(isa, logits, &mut out).unwrap();
-                softmax_on(isa, of_f32, &mut expected).unwrap();
+                softmax_on(isa, logits, &mut out).expect("valid");
+                softmax_on(isa, of_f32, &mut expected).expect("valid");
                 assert_rounded(&out, &expected, &what);
-                log_softmax_on(isa, logits, &mut out).unwrap();
-                log_softmax_on(isa, of_f32, &mut expected).unwrap();
+                log_softmax_on(isa, logits, &mut out).expect("valid");
+                log_softmax_on(isa, of_f32, &mut expected).expect("valid");
                 assert_rounded(&out, &expected, &what);
             }
         }
@@ -244,10 +244,10 @@ fn law_of_distillation<S: Stored, T: Stored>(lengths: impl Iterator<Item = usize
                 let labels = [0, IGNORED, classes as u32 - 1];
                 let weights = [1.0, 0.5, if classes % 5 == 0 { 0.0 } else { -2.0 }];
                 let (wide_logits, wide_other) = (wide(&logits), wide(&other));
-                let student = Rows::strided(&logits, classes, strides[0]).unwrap();
-                let of_teacher = Rows::strided(&other, classes, strides[1]).unwrap();
-                let wide_student = Rows::strided(&wide_logits, classes, strides[0]).unwrap();
-                let wide_teacher = Rows::strided(&wide_other, classes, strides[1]).unwrap();
+                let student = Rows::strided(&logits, classes, strides[0]).expect("valid");
+                let of_teacher = Rows::strided(&other, classes, strides[1]).expect("valid");
+                let wide_student = Rows::strided(&wide_logits, classes, strides[0]).expect("valid");
+                let wide_teacher = Rows::strided(&wide_other, classes, strides[1]).expect("valid");
                 let beta = 0.3;
                 for divergence in
                     [Divergence::Forward, Divergence::Reverse, Divergence::JensenShannon { beta }]
@@ -255,13 +255,23 @@ fn law_of_distillation<S: Stored, T: Stored>(lengths: impl Iterator<Item = usize
                     for isa in isas() {
                         let what = format!("{isa} {classes} {kind:?} {mixture:?} {divergence:?}");
                         let loss = DistillLoss::mixed(student, teacher(kind, of_teacher, &labels));
-                        let loss = loss.unwrap().divergence(divergence).unwrap().on(isa).unwrap();
-                        let loss = loss.temperature(1.5).unwrap().row_weights(&weights).unwrap();
+                        let loss = loss
+                            .expect("valid")
+                            .divergence(divergence)
+                            .expect("valid")
+                            .on(isa)
+                            .expect("valid");
+                        let loss = loss
+                            .temperature(1.5)
+                            .expect("valid")
+                            .row_weights(&weights)
+                            .expect("valid");
                         let of_f32 =
                             DistillLoss::new(wide_student, teacher(kind, wide_teacher, &labels));
-                        let of_f32 = of_f32.unwrap().divergence(divergence).unwrap();
-                        let of_f32 = of_f32.on(isa).unwrap().temperature(1.5).unwrap();
-                        let of_f32 = of_f32.row_weights(&weights).unwrap();
+                        let of_f32 = of_f32.expect("valid").divergence(divergence).expect("valid");
+                        let of_f32 =
+                            of_f32.on(isa).expect("valid").temperature(1.5).expect("valid");
+                        let of_f32 = of_f32.row_weights(&weights).expect("valid");
                         compare_losses(loss, of_f32, [logits.len(), other.len()], &what);
                         #[cfg(feature = "rayon")]
                         compare_losses_in_parallel(loss, of_f32, other.len(), &what);
@@ -282,8 +292,8 @@ fn compare_losses<S: Stored, T: Stored>(
     let (mut losses, mut expected) = ([f32::NAN; 3], [f32::NAN; 3]);
     let rows = if of_teacher == 0 { 2 } else { 3 };
     let (losses, expected) = (&mut losses[..rows], &mut expected[..rows]);
-    loss.row_losses(losses).unwrap();
-    of_f32.row_losses(expected).unwrap();
+    loss.row_losses(losses).expect("valid");
+    of_f32.row_losses(expected).expect("valid");
     assert_same(losses, expected, what);
     assert_same(
         &[loss.weighted_mean(), loss.reduce(Reduction::Sum), loss.reduce(Reduction::Mean)],
@@ -299,14 +309,14 @@ fn compare_losses<S: Stored, T: Stored>(
                 (0..of_student).map(|i| S::rounded(before(i)).widened()).collect();
             let mut grad: Vec<S> = start.iter().map(|&x| S::rounded(x)).collect();
             let mut wide_grad = start.clone();
-            loss.grad_student(upstream, &mut grad).unwrap();
-            of_f32.grad_student(upstream, &mut wide_grad).unwrap();
+            loss.grad_student(upstream, &mut grad).expect("valid");
+            of_f32.grad_student(upstream, &mut wide_grad).expect("valid");
             assert_rounded(&grad, &wide_grad, &what);
 
             let mut grad: Vec<S> = start.iter().map(|&x| S::rounded(x)).collect();
             let mut wide_grad = start;
-            loss.loss_and_grad_student(upstream, losses, &mut grad).unwrap();
-            of_f32.loss_and_grad_student(upstream, expected, &mut wide_grad).unwrap();
+            loss.loss_and_grad_student(upstream, losses, &mut grad).expect("valid");
+            of_f32.loss_and_grad_student(upstream, expected, &mut wide_grad).expect("valid");
             assert_same(losses, expected, &what);
             assert_rounded(&grad, &wide_grad, &what);
 
@@ -355,13 +365,17 @@ fn law_of_named_classes<S: Stored, T: Stored>() {
             for rest in [Rest::Renormalise, Rest::Bucket, Rest::Uniform, Rest::Ignore] {
                 for isa in isas() {
                     let what = format!("{isa} {classes} {k} {rest:?} {mixture:?}");
-                    let teacher = Teacher::TopK(TopK::new(&named, &log_probs, k, rest).unwrap());
-                    let student = Rows::new(&logits, classes).unwrap();
-                    let loss = DistillLoss::mixed(student, teacher).unwrap().on(isa).unwrap();
-                    let teacher = TopK::new(&named, &wide_log_probs, k, rest).unwrap();
-                    let student = Rows::new(&wide_logits, classes).unwrap();
-                    let of_f32 = DistillLoss::new(student, Teacher::TopK(teacher)).unwrap();
-                    compare_losses(loss, of_f32.on(isa).unwrap(), [logits.len(), 0], &what);
+                    let teacher =
+                        Teacher::TopK(TopK::new(&named, &log_probs, k, rest).expect("valid"));
+                    let student = Rows::new(&logits, classes).expect("valid");
+                    let loss = DistillLoss::mixed(student, teacher)
+                        .expect("valid")
+                        .on(isa)
+                        .expect("valid");
+                    let teacher = TopK::new(&named, &wide_log_probs, k, rest).expect("valid");
+                    let student = Rows::new(&wide_logits, classes).expect("valid");
+                    let of_f32 = DistillLoss::new(student, Teacher::TopK(teacher)).expect("valid");
+                    compare_losses(loss, of_f32.on(isa).expect("valid"), [logits.len(), 0], &what);
                 }
             }
         }
@@ -386,22 +400,24 @@ fn law_of_pieces<S: Stored, T: Stored>() {
             let (wide_logits, wide_other) = (wide(&logits), wide(&other));
             for isa in isas() {
                 let what = format!("{isa} {classes} {mixture:?}");
-                let teacher = Teacher::Logits(Rows::new(&other, classes).unwrap());
-                let student = Rows::new(&logits, classes).unwrap();
-                let loss = DistillLoss::mixed(student, teacher).unwrap().on(isa).unwrap();
-                let teacher = Teacher::Logits(Rows::new(&wide_other, classes).unwrap());
-                let student = Rows::new(&wide_logits, classes).unwrap();
-                let of_f32 = DistillLoss::new(student, teacher).unwrap().on(isa).unwrap();
+                let teacher = Teacher::Logits(Rows::new(&other, classes).expect("valid"));
+                let student = Rows::new(&logits, classes).expect("valid");
+                let loss =
+                    DistillLoss::mixed(student, teacher).expect("valid").on(isa).expect("valid");
+                let teacher = Teacher::Logits(Rows::new(&wide_other, classes).expect("valid"));
+                let student = Rows::new(&wide_logits, classes).expect("valid");
+                let of_f32 =
+                    DistillLoss::new(student, teacher).expect("valid").on(isa).expect("valid");
                 let (mut states, mut expected) = ([RowState::new(); 2], [RowState::new(); 2]);
-                loss.row_states(&mut states).unwrap();
-                of_f32.row_states(&mut expected).unwrap();
+                loss.row_states(&mut states).expect("valid");
+                of_f32.row_states(&mut expected).expect("valid");
                 let numbers = |states: [RowState<f32>; 2]| states.map(RowState::to_array).concat();
                 assert_same(&numbers(states), &numbers(expected), &what);
                 let (mut grad, mut wide_grad) =
                     (vec![S::ONE; logits.len()], vec![1.0; logits.len()]);
                 let upstream = Upstream::Uniform(0.5);
-                loss.grad_student_within(&states, upstream, &mut grad).unwrap();
-                of_f32.grad_student_within(&states, upstream, &mut wide_grad).unwrap();
+                loss.grad_student_within(&states, upstream, &mut grad).expect("valid");
+                of_f32.grad_student_within(&states, upstream, &mut wide_grad).expect("valid");
                 assert_rounded(&grad, &wide_grad, &what);
             }
         }
@@ -426,9 +442,12 @@ fn mixed_distillation_as_widened() {
 /// The number of these bits through the library: a target that a single class has, against an input of one.
 fn through<T: Stored>(values: &[T], isa: Isa) -> Vec<T> {
     let ones = vec![T::ONE; values.len()];
-    let kl = KlDiv::new(Input::Probs(values), Target::Probs(&ones)).unwrap().on(isa).unwrap();
+    let kl = KlDiv::new(Input::Probs(values), Target::Probs(&ones))
+        .expect("valid")
+        .on(isa)
+        .expect("valid");
     let mut grad = vec![T::ZERO; values.len()];
-    kl.grad_target(Upstream::Uniform(1.0), &mut grad).unwrap();
+    kl.grad_target(Upstream::Uniform(1.0), &mut grad).expect("valid");
     grad
 }
 
@@ -438,11 +457,11 @@ fn all_numbers<T: Stored>() {
     let all: Vec<T> = (0..=u16::MAX).map(T::of_bits).collect();
     let widened = wide(&all);
     let certain = vec![T::ZERO; all.len()];
-    let kl = KlDiv::new(Input::LogProbs(&all), Target::LogProbs(&certain)).unwrap();
+    let kl = KlDiv::new(Input::LogProbs(&all), Target::LogProbs(&certain)).expect("valid");
     for isa in isas() {
         assert_rounded(&through(&all, isa), &through(&widened, isa), "1 − ln q");
         let mut out = vec![T::ZERO; all.len()];
-        kl.on(isa).unwrap().pointwise(&mut out).unwrap();
+        kl.on(isa).expect("valid").pointwise(&mut out).expect("valid");
         let negative: Vec<f32> = widened.iter().map(|x| 0.0 - x).collect();
         assert_rounded(&out, &negative, "−x");
     }
@@ -485,11 +504,11 @@ fn narrowing<T: Stored>(lacks: u32) {
 fn check_narrowing<T: Stored>(bits: &[u32]) {
     let factors: Vec<f32> = bits.iter().map(|&bits| f32::from_bits(bits)).collect();
     let certain = vec![T::ZERO; factors.len()];
-    let kl = KlDiv::new(Input::LogProbs(&certain), Target::LogProbs(&certain)).unwrap();
+    let kl = KlDiv::new(Input::LogProbs(&certain), Target::LogProbs(&certain)).expect("valid");
     let mut grad = vec![T::ZERO; factors.len()];
     for isa in [Isa::Scalar, Isa::best()] {
-        let kl = kl.on(isa).unwrap();
-        kl.grad_target(Upstream::PerElement(&factors), &mut grad).unwrap();
+        let kl = kl.on(isa).expect("valid");
+        kl.grad_target(Upstream::PerElement(&factors), &mut grad).expect("valid");
         assert_rounded(&grad, &factors, "narrowed");
     }
     for &x in &factors {
@@ -533,21 +552,25 @@ fn an_f64_is_rounded_once() {
 
 fn checks_and_faces<T: Stored>() {
     let [q, p] = [[0.25, 0.75], [0.5, 0.5]].map(|values| values.map(|x| T::rounded(x)));
-    let kl = KlDiv::new(Input::Probs(&q), Target::Probs(&p)).unwrap();
+    let kl = KlDiv::new(Input::Probs(&q), Target::Probs(&p)).expect("valid");
     assert_eq!(kl.validate(1, 1e-6), Ok(()));
     assert!(matches!(kl.validate(2, 1e-6), Err(Error::RowSum { row: 0, .. })));
-    let mistaken = KlDiv::new(Input::LogProbs(&q), Target::Probs(&p)).unwrap();
+    let mistaken = KlDiv::new(Input::LogProbs(&q), Target::Probs(&p)).expect("valid");
     assert!(matches!(mistaken.validate(1, 1e-6), Err(Error::PositiveLogProbability { .. })));
 
-    let loss: f32 = kl_div(&q, &p, Reduction::Sum, false).unwrap();
-    assert_same(&[loss], &[kl_div(&wide(&q), &wide(&p), Reduction::Sum, false).unwrap()], "kl_div");
+    let loss: f32 = kl_div(&q, &p, Reduction::Sum, false).expect("valid");
+    assert_same(
+        &[loss],
+        &[kl_div(&wide(&q), &wide(&p), Reduction::Sum, false).expect("valid")],
+        "kl_div",
+    );
     let (mut grad, mut expected) = ([T::ZERO; 2], [0.0; 2]);
     let face = KlDivLoss::new();
-    face.backward_input(&q, &p, 3.0, &mut grad).unwrap();
-    face.backward_input(&wide(&q), &wide(&p), 3.0, &mut expected).unwrap();
+    face.backward_input(&q, &p, 3.0, &mut grad).expect("valid");
+    face.backward_input(&wide(&q), &wide(&p), 3.0, &mut expected).expect("valid");
     assert_rounded(&grad, &expected, "backward_input");
-    face.forward_pointwise(&q, &p, &mut grad).unwrap();
-    face.forward_pointwise(&wide(&q), &wide(&p), &mut expected).unwrap();
+    face.forward_pointwise(&q, &p, &mut grad).expect("valid");
+    face.forward_pointwise(&wide(&q), &wide(&p), &mut expected).expect("valid");
     assert_rounded(&grad, &expected, "forward_pointwise");
 
     let mut sum = ExactSum::new();

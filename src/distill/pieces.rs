@@ -46,7 +46,7 @@ impl<T: Element<Real = T>> RowState<T> {
     ///
     /// let rows = Rows::new(&[1.0, 2.0], 2)?;
     /// let mut one = [RowState::new()];
-    /// DistillLoss::new(rows, TeacherNumbers::Logits(rows))?.row_states(&mut one)?;
+    /// DistillLoss::new(rows, Teacher::Logits(rows))?.row_states(&mut one)?;
     /// let twice = one[0].merge(one[0]); // as if there were four classes
     /// assert_eq!(twice.loss(), 0.0);
     /// assert!((twice.student_log_mass() - one[0].student_log_mass() - 2.0_f64.ln()).abs() < 1e-15);
@@ -86,8 +86,8 @@ impl<T: Element<Real = T>> RowState<T> {
     ///
     /// let (student, teacher) = (Rows::new(&[0.0, 1.0], 2)?, Rows::new(&[2.0, 0.0], 2)?);
     /// let (mut one, mut other) = ([RowState::<f64>::new()], [RowState::new()]);
-    /// DistillLoss::new(student, TeacherNumbers::Logits(teacher))?.row_states(&mut one)?;
-    /// DistillLoss::new(teacher, TeacherNumbers::Logits(student))?.row_states(&mut other)?;
+    /// DistillLoss::new(student, Teacher::Logits(teacher))?.row_states(&mut one)?;
+    /// DistillLoss::new(teacher, Teacher::Logits(student))?.row_states(&mut other)?;
     /// assert_eq!(one[0].reverse(), other[0].loss());
     /// # Ok::<(), kldiv::Error>(())
     /// ```
@@ -186,7 +186,7 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
     /// let teacher = [[0.0, 0.0], [0.0, f64::NEG_INFINITY]];
     /// let pieces = teacher.each_ref().map(|teacher| {
     ///     let student = Rows::new(&[0.0, 0.0], 2)?;
-    ///     DistillLoss::new(student, TeacherNumbers::Logits(Rows::new(teacher, 2)?))
+    ///     DistillLoss::new(student, Teacher::Logits(Rows::new(teacher, 2)?))
     /// });
     /// let mut states = [RowState::new()];
     /// for piece in &pieces {
@@ -225,7 +225,7 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
     ///
     /// let (student, teacher) = ([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0 + 1e-10]);
     /// let rows = Rows::new(&student, 4)?;
-    /// let loss = DistillLoss::new(rows, TeacherNumbers::Logits(Rows::new(&teacher, 4)?))?;
+    /// let loss = DistillLoss::new(rows, Teacher::Logits(Rows::new(&teacher, 4)?))?;
     /// let (mut states, mut losses, mut grad) = ([RowState::new()], [0.0], [0.0; 4]);
     /// loss.row_states(&mut states)?;
     /// let upstream = Upstream::Uniform(1.0);

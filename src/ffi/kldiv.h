@@ -6,6 +6,10 @@
 // promise: behind each pointer lie as many numbers as the length beside it says, an output's may hold
 // anything, and no other thread writes them meanwhile. A single result may lie among the numbers read.
 // No function allocates, keeps state or reads any.
+//
+// The functions whose names end in _f16 and _bf16 take numbers of 16 bits, IEEE 754's and those that are the
+// upper half of a float, as their bits; they are in libraries that were built with the feature `half`. They
+// compute in float, and numbers that are not one an element are float.
 
 #ifndef KLDIV_H
 #define KLDIV_H
@@ -463,6 +467,256 @@ KldivStatus kldiv_distill_validate_f64(const KldivDistillOptions *options,
                                        double tolerance,
                                        KldivOffender *offender);
 
+// The divergence of the target from the input, reduced to one number, in nats.
+KldivStatus kldiv_reduce_f16(const KldivOptions *options,
+                             const uint16_t *input,
+                             const uint16_t *target,
+                             size_t len,
+                             float *result);
+
+// The entropy of the target, in nats.
+KldivStatus kldiv_entropy_f16(const KldivOptions *options,
+                              const uint16_t *target,
+                              size_t len,
+                              float *result);
+
+// The cross-entropy of the target and the input, in nats.
+KldivStatus kldiv_cross_entropy_f16(const KldivOptions *options,
+                                    const uint16_t *input,
+                                    const uint16_t *target,
+                                    size_t len,
+                                    float *result);
+
+// The divergence's terms, `len` of them.
+KldivStatus kldiv_pointwise_f16(const KldivOptions *options,
+                                const uint16_t *input,
+                                const uint16_t *target,
+                                size_t len,
+                                uint16_t *out,
+                                size_t out_len);
+
+// The divergence of each of `rows` rows of one length.
+KldivStatus kldiv_row_sums_f16(const KldivOptions *options,
+                               const uint16_t *input,
+                               const uint16_t *target,
+                               size_t len,
+                               float *out,
+                               size_t rows);
+
+// The derivative by the input, times the upstream gradient: one factor for all, one for
+// each of `len` elements, or one for each row.
+KldivStatus kldiv_grad_input_f16(const KldivOptions *options,
+                                 const uint16_t *input,
+                                 const uint16_t *target,
+                                 size_t len,
+                                 const float *factors,
+                                 size_t factors_len,
+                                 uint16_t *grad,
+                                 size_t grad_len);
+
+// The derivative by the target, likewise.
+KldivStatus kldiv_grad_target_f16(const KldivOptions *options,
+                                  const uint16_t *input,
+                                  const uint16_t *target,
+                                  size_t len,
+                                  const float *factors,
+                                  size_t factors_len,
+                                  uint16_t *grad,
+                                  size_t grad_len);
+
+// Checks that both are distributions in `rows` rows, within a tolerance.
+KldivStatus kldiv_validate_f16(const KldivOptions *options,
+                               const uint16_t *input,
+                               const uint16_t *target,
+                               size_t len,
+                               size_t rows,
+                               float tolerance);
+
+// Rows of `classes` logits to natural logarithms of probabilities.
+KldivStatus kldiv_log_softmax_f16(const uint16_t *logits,
+                                  size_t len,
+                                  size_t classes,
+                                  uint16_t *out,
+                                  size_t out_len);
+
+// Rows of `classes` logits to probabilities.
+KldivStatus kldiv_softmax_f16(const uint16_t *logits,
+                              size_t len,
+                              size_t classes,
+                              uint16_t *out,
+                              size_t out_len);
+
+// The divergence of each row between the softmax of a student's logits and a teacher,
+// `rows · classes` numbers, or `rows` labels: one of the two is NULL. Rows with a stride
+// are `(rows - 1) · stride + classes` numbers. `weights` is NULL or one number for each
+// row; a row of weight 0 and one of label `KLDIV_IGNORED` are not read.
+KldivStatus kldiv_distill_losses_f16(const KldivDistillOptions *options,
+                                     const uint16_t *student,
+                                     const uint16_t *teacher,
+                                     const uint32_t *labels,
+                                     size_t rows,
+                                     size_t classes,
+                                     const float *weights,
+                                     float *losses,
+                                     size_t losses_len);
+
+// The same, and the derivative of each row's divergence by the student's logits, times
+// one factor for all or one for each row. `grad` has the length and the stride of
+// `student`; what lies between rows becomes 0, unless `accumulate` is set.
+KldivStatus kldiv_distill_grad_f16(const KldivDistillOptions *options,
+                                   const uint16_t *student,
+                                   const uint16_t *teacher,
+                                   const uint32_t *labels,
+                                   size_t rows,
+                                   size_t classes,
+                                   const float *weights,
+                                   const float *factors,
+                                   size_t factors_len,
+                                   float *losses,
+                                   size_t losses_len,
+                                   uint16_t *grad,
+                                   size_t grad_len);
+
+// Checks that each row that counts is what it is said to be: logits without NaN and
+// infinity, not all -infinity; a teacher's probabilities at least 0, its
+// log-probabilities at most `tolerance`, each of its rows with the sum 1 within
+// `tolerance`; labels below `classes`. What is found first goes to `offender`, unless
+// that is NULL.
+KldivStatus kldiv_distill_validate_f16(const KldivDistillOptions *options,
+                                       const uint16_t *student,
+                                       const uint16_t *teacher,
+                                       const uint32_t *labels,
+                                       size_t rows,
+                                       size_t classes,
+                                       const float *weights,
+                                       float tolerance,
+                                       KldivOffender *offender);
+
+// The divergence of the target from the input, reduced to one number, in nats.
+KldivStatus kldiv_reduce_bf16(const KldivOptions *options,
+                              const uint16_t *input,
+                              const uint16_t *target,
+                              size_t len,
+                              float *result);
+
+// The entropy of the target, in nats.
+KldivStatus kldiv_entropy_bf16(const KldivOptions *options,
+                               const uint16_t *target,
+                               size_t len,
+                               float *result);
+
+// The cross-entropy of the target and the input, in nats.
+KldivStatus kldiv_cross_entropy_bf16(const KldivOptions *options,
+                                     const uint16_t *input,
+                                     const uint16_t *target,
+                                     size_t len,
+                                     float *result);
+
+// The divergence's terms, `len` of them.
+KldivStatus kldiv_pointwise_bf16(const KldivOptions *options,
+                                 const uint16_t *input,
+                                 const uint16_t *target,
+                                 size_t len,
+                                 uint16_t *out,
+                                 size_t out_len);
+
+// The divergence of each of `rows` rows of one length.
+KldivStatus kldiv_row_sums_bf16(const KldivOptions *options,
+                                const uint16_t *input,
+                                const uint16_t *target,
+                                size_t len,
+                                float *out,
+                                size_t rows);
+
+// The derivative by the input, times the upstream gradient: one factor for all, one for
+// each of `len` elements, or one for each row.
+KldivStatus kldiv_grad_input_bf16(const KldivOptions *options,
+                                  const uint16_t *input,
+                                  const uint16_t *target,
+                                  size_t len,
+                                  const float *factors,
+                                  size_t factors_len,
+                                  uint16_t *grad,
+                                  size_t grad_len);
+
+// The derivative by the target, likewise.
+KldivStatus kldiv_grad_target_bf16(const KldivOptions *options,
+                                   const uint16_t *input,
+                                   const uint16_t *target,
+                                   size_t len,
+                                   const float *factors,
+                                   size_t factors_len,
+                                   uint16_t *grad,
+                                   size_t grad_len);
+
+// Checks that both are distributions in `rows` rows, within a tolerance.
+KldivStatus kldiv_validate_bf16(const KldivOptions *options,
+                                const uint16_t *input,
+                                const uint16_t *target,
+                                size_t len,
+                                size_t rows,
+                                float tolerance);
+
+// Rows of `classes` logits to natural logarithms of probabilities.
+KldivStatus kldiv_log_softmax_bf16(const uint16_t *logits,
+                                   size_t len,
+                                   size_t classes,
+                                   uint16_t *out,
+                                   size_t out_len);
+
+// Rows of `classes` logits to probabilities.
+KldivStatus kldiv_softmax_bf16(const uint16_t *logits,
+                               size_t len,
+                               size_t classes,
+                               uint16_t *out,
+                               size_t out_len);
+
+// The divergence of each row between the softmax of a student's logits and a teacher,
+// `rows · classes` numbers, or `rows` labels: one of the two is NULL. Rows with a stride
+// are `(rows - 1) · stride + classes` numbers. `weights` is NULL or one number for each
+// row; a row of weight 0 and one of label `KLDIV_IGNORED` are not read.
+KldivStatus kldiv_distill_losses_bf16(const KldivDistillOptions *options,
+                                      const uint16_t *student,
+                                      const uint16_t *teacher,
+                                      const uint32_t *labels,
+                                      size_t rows,
+                                      size_t classes,
+                                      const float *weights,
+                                      float *losses,
+                                      size_t losses_len);
+
+// The same, and the derivative of each row's divergence by the student's logits, times
+// one factor for all or one for each row. `grad` has the length and the stride of
+// `student`; what lies between rows becomes 0, unless `accumulate` is set.
+KldivStatus kldiv_distill_grad_bf16(const KldivDistillOptions *options,
+                                    const uint16_t *student,
+                                    const uint16_t *teacher,
+                                    const uint32_t *labels,
+                                    size_t rows,
+                                    size_t classes,
+                                    const float *weights,
+                                    const float *factors,
+                                    size_t factors_len,
+                                    float *losses,
+                                    size_t losses_len,
+                                    uint16_t *grad,
+                                    size_t grad_len);
+
+// Checks that each row that counts is what it is said to be: logits without NaN and
+// infinity, not all -infinity; a teacher's probabilities at least 0, its
+// log-probabilities at most `tolerance`, each of its rows with the sum 1 within
+// `tolerance`; labels below `classes`. What is found first goes to `offender`, unless
+// that is NULL.
+KldivStatus kldiv_distill_validate_bf16(const KldivDistillOptions *options,
+                                        const uint16_t *student,
+                                        const uint16_t *teacher,
+                                        const uint32_t *labels,
+                                        size_t rows,
+                                        size_t classes,
+                                        const float *weights,
+                                        float tolerance,
+                                        KldivOffender *offender);
+
 // Adds `len` numbers to a sum, exactly.
 KldivStatus kldiv_exact_sum_extend_f32(KldivExactSum *sum, const float *values, size_t len);
 
@@ -474,6 +728,18 @@ KldivStatus kldiv_exact_sum_extend_f64(KldivExactSum *sum, const double *values,
 
 // The number nearest to a sum, rounded once. Nothing sums to +0.
 KldivStatus kldiv_exact_sum_value_f64(const KldivExactSum *sum, double *result);
+
+// Adds `len` numbers to a sum, exactly.
+KldivStatus kldiv_exact_sum_extend_f16(KldivExactSum *sum, const uint16_t *values, size_t len);
+
+// The number nearest to a sum, rounded once. Nothing sums to +0.
+KldivStatus kldiv_exact_sum_value_f16(const KldivExactSum *sum, uint16_t *result);
+
+// Adds `len` numbers to a sum, exactly.
+KldivStatus kldiv_exact_sum_extend_bf16(KldivExactSum *sum, const uint16_t *values, size_t len);
+
+// The number nearest to a sum, rounded once. Nothing sums to +0.
+KldivStatus kldiv_exact_sum_value_bf16(const KldivExactSum *sum, uint16_t *result);
 
 // Adds all terms of another sum, which may be the same.
 KldivStatus kldiv_exact_sum_merge(KldivExactSum *sum, const KldivExactSum *other);

@@ -1,6 +1,6 @@
 //! The two kinds of numbers of 16 bits that are computed with in `f32`.
 
-use super::narrow::Narrow;
+use super::narrow::{Computed, Narrow};
 
 /// How 16 bits are a number.
 #[derive(Clone, Copy, Debug)]
@@ -9,6 +9,10 @@ pub enum Half {
     F16,
     /// The upper half of an `f32`: 8 bits of exponent, 7 of fraction.
     Bf16,
+}
+
+impl Computed for f32 {
+    type Narrow = Half;
 }
 
 impl Narrow<f32> for Half {

@@ -54,8 +54,3 @@ impl Computed for f64 {
 impl Computed for f32 {
     type Narrow = Never;
 }
-
-#[cfg(feature = "half")]
-impl Computed for f32 {
-    type Narrow = super::half::Half;
-}

@@ -65,8 +65,10 @@ pub(crate) fn map<L: Lanes, F: Formula<L::Elem>>(
         let length = piece.min(out.len());
         let Some(mut out_piece) = out.take(length) else { return };
         let each = each.split_off(..length.min(each.len())).unwrap_or_default();
-        let numbers =
-            [x.begin_in_room(zero, length, &mut room_x), t.begin_in_room(zero, length, &mut room_t)];
+        let numbers = [
+            x.begin_in_room(zero, length, &mut room_x),
+            t.begin_in_room(zero, length, &mut room_t),
+        ];
         let places = out_piece.in_room(zero, &mut room_out, false);
         map_slices(l, formula, numbers, same, each, places);
         out_piece.keep(&room_out);
