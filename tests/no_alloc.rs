@@ -322,6 +322,33 @@ fn nothing_allocates_on_several_threads() -> Result<(), Error> {
     })
 }
 
+/// Nor do numbers of 16 bits, which are widened on the stack.
+#[cfg(feature = "half")]
+#[test]
+fn nothing_allocates_for_numbers_of_16_bits() {
+    use half::bf16;
+
+    let logarithm = |i: usize| bf16::from_f64(-((i % 97) as f64) / 97.0);
+    let logarithms: Vec<bf16> = (0..LENGTH).map(logarithm).collect();
+    let (mut out, mut sums) = (logarithms.clone(), [0.0; ROWS]);
+    let mut everything = || -> Result<(), Error> {
+        let kl = KlDiv::new(Input::LogProbs(&logarithms), Target::LogProbs(&logarithms))?;
+        let _ = (kl.sum(), kl.entropy(), kl.cross_entropy(), kl.validate(ROWS, 1.0));
+        kl.pointwise(&mut out)?;
+        kl.row_sums(&mut sums)?;
+        kl.grad_input(Upstream::Uniform(0.5), &mut out)?;
+        kl.grad_target(Upstream::PerRow(&[0.5; ROWS]), &mut out)?;
+        let rows = Rows::new(&logarithms, LENGTH / ROWS)?;
+        softmax(rows, &mut out)?;
+        let loss = DistillLoss::new(rows, Teacher::Logits(rows))?;
+        loss.loss_and_grad_student(Upstream::Uniform(0.5), &mut sums, &mut out)?;
+        loss.accumulate(true).grad_teacher(Upstream::Uniform(0.5), &mut out)
+    };
+    let mut result = Ok(());
+    assert_eq!(calls_in(|| result = everything()), 0);
+    assert_eq!(result, Ok(()));
+}
+
 /// The counter counts.
 #[test]
 fn an_allocation_is_seen() {
