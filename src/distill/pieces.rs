@@ -24,11 +24,12 @@ impl<T: Element<Real = T>> RowState<T> {
     #[must_use]
     pub const fn new() -> Self {
         RowState {
-            temperature: T::ZERO,
             student: [T::ZERO; 2],
             teacher: [T::ZERO; 2],
             forward: T::ZERO,
             reverse: T::ZERO,
+            temperature: T::ZERO,
+            unused: T::ZERO,
         }
     }
 
@@ -125,17 +126,17 @@ impl<T: Element<Real = T>> RowState<T> {
     /// ```
     #[must_use]
     pub fn to_array(self) -> [T; 8] {
-        let RowState { temperature, student, teacher, forward, reverse } = self;
+        let RowState { student, teacher, forward, reverse, temperature, unused } = self;
         let ([a, b], [c, d]) = (student, teacher);
-        [a, b, c, d, forward, reverse, temperature, T::ZERO]
+        [a, b, c, d, forward, reverse, temperature, unused]
     }
 
     /// The state that [`to_array`](RowState::to_array) made these numbers of. From others comes a state that means
     /// nothing.
     #[must_use]
     pub fn from_array(numbers: [T; 8]) -> Self {
-        let [a, b, c, d, forward, reverse, temperature, _] = numbers;
-        RowState { temperature, student: [a, b], teacher: [c, d], forward, reverse }
+        let [a, b, c, d, forward, reverse, temperature, unused] = numbers;
+        RowState { student: [a, b], teacher: [c, d], forward, reverse, temperature, unused }
     }
 }
 
