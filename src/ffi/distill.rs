@@ -129,7 +129,7 @@ fn elements(rows: usize, classes: usize, stride: usize) -> Result<usize, KldivSt
     before_last.and_then(|len| len.checked_add(classes)).ok_or(KldivStatus::TooLong)
 }
 
-/// What `kldiv_distill_validate_…` found.
+/// What `kldiv_distill_validate_…` or `kldiv_top_k_validate_…` found.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct KldivOffender {

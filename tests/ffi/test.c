@@ -377,25 +377,6 @@ static int failures;
         NEAR(out[4], log(0.75));                                                               \
     }
 
-#define NEAR_ENOUGH 1e-6
-TESTS(float, f32)
-DISTILL_TESTS(float, f32)
-EXACT_TESTS(float, f32)
-#undef NEAR_ENOUGH
-#define NEAR_ENOUGH 1e-14
-TESTS(double, f64)
-DISTILL_TESTS(double, f64)
-EXACT_TESTS(double, f64)
-
-static void test_messages(void)
-{
-    int status, other;
-    for (status = KLDIV_STATUS_OK; status <= KLDIV_STATUS_NO_LOGIT; status++)
-        for (other = -1; other < status; other++)
-            CHECK(strcmp(kldiv_message(status), kldiv_message(other)) != 0);
-    CHECK(strcmp(kldiv_message(-1), kldiv_message(KLDIV_STATUS_NO_LOGIT + 1)) == 0);
-}
-
 /* Teachers that name few classes, and rows in pieces: p = (1/4, 1/4, 1/2) against thirds. */
 #define SPARSE_TESTS(elem, type, State)                                                        \
     static void test_sparse_##type(void)                                                       \
@@ -422,7 +403,7 @@ static void test_messages(void)
         NEAR(loss, known + 0.25 * log(0.75));                                                  \
         OK(kldiv_top_k_losses_##type(NULL, student, 1, 3, named, log_probs, 2,                 \
                                      KLDIV_REST_RENORMALISE, NULL, &loss, 1));                 \
-        NEAR(loss, 2.0 / 3 * log(2) );                                                         \
+        NEAR(loss, 2.0 / 3 * log(2));                                                          \
         CHECK(kldiv_top_k_losses_##type(NULL, student, 1, 3, named, log_probs, 2, 4, NULL,     \
                                         &loss, 1) == KLDIV_STATUS_OPTION_REST);                \
         CHECK(kldiv_top_k_losses_##type(NULL, student, 1, 3, far, log_probs, 2, 0, NULL,       \
@@ -462,7 +443,7 @@ static void test_messages(void)
         NEAR(grad[2], -1.0 / 6);                                                               \
         OK(kldiv_grad_within_##type(NULL, student, logits, 1, 1, NULL, &before, 1, &one, 1,    \
                                     NULL, 0, grad, 1));                                        \
-        NEAR(grad[0], 0);                                                                      \
+        CHECK(grad[0] == 0);                                                                   \
         CHECK(kldiv_row_states_##type(NULL, student, logits, 1, 3, NULL, NULL, 1)              \
               == KLDIV_STATUS_NULL);                                                           \
         CHECK(kldiv_row_states_##type(NULL, student, logits, 1, 3, NULL, &state, 0)            \
@@ -473,8 +454,33 @@ static void test_messages(void)
               == KLDIV_STATUS_PIECES_TEACHER);                                                 \
     }
 
+#define NEAR_ENOUGH 1e-6
+TESTS(float, f32)
+DISTILL_TESTS(float, f32)
+EXACT_TESTS(float, f32)
 SPARSE_TESTS(float, f32, KldivRowStateF32)
+#undef NEAR_ENOUGH
+#define NEAR_ENOUGH 1e-14
+TESTS(double, f64)
+DISTILL_TESTS(double, f64)
+EXACT_TESTS(double, f64)
 SPARSE_TESTS(double, f64, KldivRowStateF64)
+
+/* Two numbers are free. */
+static int is_status(int status)
+{
+    return status >= KLDIV_STATUS_OK && status <= KLDIV_STATUS_PIECES_DIVERGENCE && status != 27 && status != 29;
+}
+
+static void test_messages(void)
+{
+    const int last = KLDIV_STATUS_PIECES_DIVERGENCE;
+    int status, other;
+    for (status = -1; status <= last + 1; status++)
+        for (other = -1; other < status; other++)
+            CHECK((strcmp(kldiv_message(status), kldiv_message(other)) != 0)
+                  == (is_status(status) || is_status(other)));
+}
 
 int main(void)
 {
