@@ -48,9 +48,10 @@ fn distill(rounds: usize) {
     let n = ROWS * VOCABULARY;
     let data = Data::<f32>::new(n);
     let loss = || {
-        let rows = |values: &'_ [f32]| Rows::new(values.hide(), VOCABULARY).expect("whole rows");
+        let rows = |values| Rows::<f32>::new(values, VOCABULARY).expect("whole rows");
         let [student, teacher] = [data.ln_q(), data.ln_p()];
-        DistillLoss::new(rows(student), Teacher::Logits(rows(teacher))).expect("equal shapes")
+        DistillLoss::new(rows(student.hide()), Teacher::Logits(rows(teacher.hide())))
+            .expect("equal shapes")
     };
     let upstream = Upstream::Uniform(0.3);
     let [mut losses, mut other_losses] = [[0.0; ROWS]; 2];
