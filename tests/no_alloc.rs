@@ -326,7 +326,23 @@ fn nothing_allocates_on_several_threads() -> Result<(), Error> {
     let Data { logarithms, probabilities, mut out, .. } = data::<f32>();
     let kl = KlDiv::new(Input::LogProbs(&logarithms), Target::Probs(&probabilities))?.parallel();
     let rows = Rows::new(&logarithms, LENGTH / ROWS)?;
+    let teacher = Rows::new(&probabilities, LENGTH / ROWS)?;
+    let loss = DistillLoss::new(rows, Teacher::Logits(teacher))?.parallel();
+    let named: [u32; 2 * ROWS] = core::array::from_fn(|place| place as u32);
+    let top_k = TopK::new(&named, &logarithms[..2 * ROWS], 2, Rest::Bucket)?;
+    let sparse = DistillLoss::new(rows, Teacher::TopK(top_k))?.parallel();
+    let upstream = Upstream::Uniform(0.5);
     let mut everything = || -> Result<(), Error> {
+        let (mut losses, mut states) = ([0.0; ROWS], [RowState::new(); ROWS]);
+        for loss in [loss, sparse] {
+            let _ = (loss.weighted_mean(), loss.reduce(Reduction::Mean));
+            loss.row_losses(&mut losses)?;
+            loss.loss_and_grad_student(upstream, &mut losses, &mut out)?;
+        }
+        loss.grad_teacher(upstream, &mut out)?;
+        loss.row_states(&mut states)?;
+        loss.grad_student_within(&states, upstream, &mut out)?;
+        loss.loss_and_grad_student_within(&states, upstream, &mut losses, &mut out)?;
         let _ = (kl.sum(), kl.entropy(), kl.cross_entropy());
         kl.pointwise(&mut out)?;
         kl.row_sums(&mut out[..ROWS])?;

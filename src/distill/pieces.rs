@@ -4,7 +4,7 @@ use crate::compiled::distill::Distill;
 use crate::distill::DistillLoss;
 use crate::element::Element;
 use crate::error::Error;
-use crate::kernel::distill::problem::Party;
+use crate::kernel::distill::problem::{Gradient, Party};
 use crate::row_state::RowState;
 use crate::shape;
 use crate::teacher::{Divergence, Teacher};
@@ -205,7 +205,9 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
         upstream: Upstream<'_, S::Real>,
         grad: &mut [S],
     ) -> Result<(), Error> {
-        self.within(whole, upstream, &mut [], grad)
+        let gradient = self.grad_within(whole.len(), upstream, grad)?;
+        S::Kernels::within(self.problem, whole, &mut [], gradient);
+        Ok(())
     }
 
     /// [`grad_student_within`](DistillLoss::grad_student_within), and these classes' part of each row's loss, times
@@ -242,30 +244,27 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
         grad: &mut [S],
     ) -> Result<(), Error> {
         shape::output(self.rows(), losses.len())?;
-        self.within(whole, upstream, losses, grad)
-    }
-
-    fn within(
-        &self,
-        whole: &[RowState<S::Real>],
-        upstream: Upstream<'_, S::Real>,
-        losses: &mut [S::Real],
-        grad: &mut [S],
-    ) -> Result<(), Error> {
-        self.pieces(whole.len())?;
-        match self.problem.divergence {
-            Divergence::Forward | Divergence::Reverse => {}
-            Divergence::JensenShannon { .. } => {
-                return Err(Error::PiecesDivergence { rows: self.rows() });
-            }
-        }
-        let gradient = self.grad_of_student(upstream, grad)?;
+        let gradient = self.grad_within(whole.len(), upstream, grad)?;
         S::Kernels::within(self.problem, whole, losses, gradient);
         Ok(())
     }
 
+    /// The gradient of pieces, once it is sure that it can be had.
+    pub(crate) fn grad_within<'b>(
+        &self,
+        states: usize,
+        upstream: Upstream<'b, S::Real>,
+        grad: &'b mut [S],
+    ) -> Result<Gradient<'b, S::Real>, Error> {
+        self.pieces(states)?;
+        match self.problem.divergence {
+            Divergence::Forward | Divergence::Reverse => self.grad_of_student(upstream, grad),
+            Divergence::JensenShannon { .. } => Err(Error::PiecesDivergence { rows: self.rows() }),
+        }
+    }
+
     /// Whether there are pieces of so many rows.
-    fn pieces(&self, states: usize) -> Result<(), Error> {
+    pub(crate) fn pieces(&self, states: usize) -> Result<(), Error> {
         let rows = self.rows();
         match self.problem.teacher {
             Teacher::Logits(_) => shape::states(rows, states),
