@@ -100,7 +100,8 @@ impl<T: Element<Real = T>> RowState<T> {
     /// `ln Σ e^(s/τ)` over the student's logits `s` seen so far; −∞ for none.
     ///
     /// # Accuracy
-    /// The temperature divides a logit here, so a few `u` of the largest of them over it.
+    /// The temperature divides a logit here, so a few `u` of the largest of them over it, and of the result; after
+    /// `m` mergers on the longest way `m·u` more.
     /// # Examples
     /// See [`merge`](RowState::merge).
     #[must_use]
