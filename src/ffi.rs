@@ -9,7 +9,10 @@ mod distill;
 mod exact_sum;
 mod memory;
 mod options;
+mod pieces;
 mod status;
+mod strided;
+mod top_k;
 
 use core::ffi::c_char;
 

@@ -8,6 +8,7 @@ use crate::element::Element;
 use crate::float::Computed;
 use crate::kernel::distill::problem::{Gradient, Losses, Outcome, Problem, Wanted};
 use crate::numbers::Places;
+use crate::row_state::RowState;
 use crate::rows::{NumberRows, PlaceRows};
 use crate::stream::compensated::Compensated;
 use crate::stream::order::CHUNK;
@@ -255,6 +256,72 @@ impl<T: Real> Work for DistillRows<'_, T> {
             None => Losses::Unwanted,
         };
         T::Kernels::distill(problem, Wanted { losses, gradient });
+    }
+}
+
+/// Pieces of rows, each merged into the state of its row.
+pub(super) struct PieceStates<'a, T: Computed> {
+    pub(super) problem: Problem<'a, T>,
+    pub(super) states: &'a mut [RowState<T>],
+}
+
+impl<T: Real> Work for PieceStates<'_, T> {
+    fn len(&self) -> usize {
+        self.problem.student.values.len()
+    }
+    fn halves(self) -> Result<(Self, Self), Self> {
+        let middle = self.states.len() / 2;
+        if middle == 0 {
+            return Err(self);
+        }
+        let PieceStates { problem, states } = self;
+        let (problem, other_problem) = split_rows(problem, middle);
+        let (states, other_states) = states.split_at_mut(middle);
+        Ok((
+            PieceStates { problem, states },
+            PieceStates { problem: other_problem, states: other_states },
+        ))
+    }
+    fn run(self) {
+        T::Kernels::row_states(self.problem, self.states);
+    }
+}
+
+/// Gradients of pieces of rows, and perhaps their parts of the losses.
+pub(super) struct PieceGrads<'a, T: Computed> {
+    pub(super) problem: Problem<'a, T>,
+    pub(super) whole: &'a [RowState<T>],
+    pub(super) losses: Option<&'a mut [T]>,
+    pub(super) gradient: Gradient<'a, T>,
+}
+
+impl<T: Real> Work for PieceGrads<'_, T> {
+    fn len(&self) -> usize {
+        self.problem.student.values.len()
+    }
+    fn halves(self) -> Result<(Self, Self), Self> {
+        let middle = self.whole.len() / 2;
+        if middle == 0 {
+            return Err(self);
+        }
+        let PieceGrads { problem, whole, losses, gradient } = self;
+        let (problem, other_problem) = split_rows(problem, middle);
+        let (whole, other_whole) = whole.split_at(middle);
+        let (losses, other_losses) = halves_of(losses.map(|losses| losses.split_at_mut(middle)));
+        let (gradient, other_gradient) = split_gradient(gradient, middle);
+        Ok((
+            PieceGrads { problem, whole, losses, gradient },
+            PieceGrads {
+                problem: other_problem,
+                whole: other_whole,
+                losses: other_losses,
+                gradient: other_gradient,
+            },
+        ))
+    }
+    fn run(self) {
+        let PieceGrads { problem, whole, losses, gradient } = self;
+        T::Kernels::within(problem, whole, losses.unwrap_or_default(), gradient);
     }
 }
 

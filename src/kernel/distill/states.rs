@@ -56,6 +56,7 @@ fn piece<T: Number>(
         teacher: [forward.logits.reference, total(forward.mass)],
         forward: total(forward.weighted),
         reverse: total(reverse.weighted),
+        unused: T::ZERO,
     }
 }
 
@@ -78,6 +79,7 @@ pub(crate) fn merged<T: Float>(one: RowState<T>, other: RowState<T>) -> RowState
         teacher: [teacher, one.teacher[1] + other.teacher[1]],
         forward: one.forward + other.forward,
         reverse: one.reverse + other.reverse,
+        unused: T::ZERO,
     }
 }
 
@@ -98,6 +100,7 @@ impl<T: Float> RowState<T> {
             teacher: [teacher, teacher_mass * teacher_factor],
             forward: moved(forward, teacher_mass, by_teacher - by_student, teacher_factor),
             reverse: moved(reverse, student_mass, by_student - by_teacher, student_factor),
+            unused: T::ZERO,
         }
     }
 
