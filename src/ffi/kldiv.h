@@ -739,6 +739,7 @@ KldivStatus kldiv_distill_validate_bf16(const KldivDistillOptions *options,
                                         const float *weights,
                                         float tolerance,
                                         KldivOffender *offender);
+
 // Adds a number to a sum, exactly.
 KldivStatus kldiv_exact_sum_add_f32(KldivExactSum *sum, float x);
 
@@ -757,11 +758,17 @@ KldivStatus kldiv_exact_sum_extend_f64(KldivExactSum *sum, const double *values,
 // The number nearest to a sum, rounded once. Nothing sums to +0.
 KldivStatus kldiv_exact_sum_value_f64(const KldivExactSum *sum, double *result);
 
+// Adds a number to a sum, exactly.
+KldivStatus kldiv_exact_sum_add_f16(KldivExactSum *sum, uint16_t x);
+
 // Adds `len` numbers to a sum, exactly.
 KldivStatus kldiv_exact_sum_extend_f16(KldivExactSum *sum, const uint16_t *values, size_t len);
 
 // The number nearest to a sum, rounded once. Nothing sums to +0.
 KldivStatus kldiv_exact_sum_value_f16(const KldivExactSum *sum, uint16_t *result);
+
+// Adds a number to a sum, exactly.
+KldivStatus kldiv_exact_sum_add_bf16(KldivExactSum *sum, uint16_t x);
 
 // Adds `len` numbers to a sum, exactly.
 KldivStatus kldiv_exact_sum_extend_bf16(KldivExactSum *sum, const uint16_t *values, size_t len);
@@ -903,6 +910,42 @@ KldivStatus kldiv_softmax_strided_f64(const double *logits,
                                       size_t stride,
                                       double *out,
                                       size_t out_len);
+
+// Rows of `classes` logits to natural logarithms of probabilities. Row `i` begins at
+// `i · stride`, which is at least `classes`; the last row may end with its classes. What
+// lies between rows is not read, and becomes 0 in `out`, which is laid out likewise.
+KldivStatus kldiv_log_softmax_strided_f16(const uint16_t *logits,
+                                          size_t len,
+                                          size_t classes,
+                                          size_t stride,
+                                          uint16_t *out,
+                                          size_t out_len);
+
+// Rows of `classes` logits to probabilities, with a stride likewise.
+KldivStatus kldiv_softmax_strided_f16(const uint16_t *logits,
+                                      size_t len,
+                                      size_t classes,
+                                      size_t stride,
+                                      uint16_t *out,
+                                      size_t out_len);
+
+// Rows of `classes` logits to natural logarithms of probabilities. Row `i` begins at
+// `i · stride`, which is at least `classes`; the last row may end with its classes. What
+// lies between rows is not read, and becomes 0 in `out`, which is laid out likewise.
+KldivStatus kldiv_log_softmax_strided_bf16(const uint16_t *logits,
+                                           size_t len,
+                                           size_t classes,
+                                           size_t stride,
+                                           uint16_t *out,
+                                           size_t out_len);
+
+// Rows of `classes` logits to probabilities, with a stride likewise.
+KldivStatus kldiv_softmax_strided_bf16(const uint16_t *logits,
+                                       size_t len,
+                                       size_t classes,
+                                       size_t stride,
+                                       uint16_t *out,
+                                       size_t out_len);
 
 // The divergence of each row between the softmax of a student's logits and a teacher that names `k`
 // classes of it, with its log-probabilities for them: `rows * k` of both. A log-probability of

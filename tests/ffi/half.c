@@ -154,6 +154,12 @@ static double rounded(double x, int digits, int lowest)
         SAME(exact, of_float);                                                                  \
         OK(kldiv_exact_sum_value_##type(&exact, &total));                                       \
         CHECK(number_##type(total) == 2.5);                                                     \
+        OK(kldiv_exact_sum_add_##type(&exact, narrow_logits[1]));                               \
+        OK(kldiv_exact_sum_value_##type(&exact, &total));                                       \
+        CHECK(number_##type(total) == 0.25);                                                    \
+        OK(kldiv_softmax_strided_##type(narrow_logits, N, 2, CLASSES, out, N));                 \
+        OK(kldiv_softmax_strided_f32(logits, N, 2, CLASSES, wide, N));                          \
+        check_##type(__LINE__, out, wide);                                                      \
                                                                                                 \
         /* Refusals. */                                                                         \
         memset(out, 0x55, sizeof out);                                                          \
