@@ -17,11 +17,12 @@ use crate::isa::Isa;
 use crate::kernel::distill::problem::{
     Accumulation, Gradient, Losses, Outcome, Party, Problem, Wanted,
 };
+use crate::numbers::Places;
 use crate::reduction::Reduction;
-use crate::rows::{Rows, RowsMut};
+use crate::rows::{NumberRows, PlaceRows, Rows};
 use crate::shape;
-use crate::teacher::{Divergence, IGNORED, Teacher};
-use crate::top_k::TopK;
+use crate::teacher::{Divergence, IGNORED, Teacher, TeacherNumbers};
+use crate::top_k::TopKNumbers;
 use crate::upstream::Upstream;
 
 /// The divergence between what a teacher and a student say of each row, from the student's logits.
@@ -212,7 +213,7 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
             }
             Divergence::Forward | Divergence::Reverse | Divergence::JensenShannon { .. } => {}
         }
-        if let Teacher::TopK(TopK { k, .. }) = self.problem.teacher
+        if let TeacherNumbers::TopK(TopKNumbers { k, .. }) = self.problem.teacher
             && divergence != Divergence::Forward
         {
             return Err(Error::TopKDivergence { k });
@@ -519,17 +520,19 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
         &self,
         of: Party,
         upstream: Upstream<'b, S::Real>,
-        values: &'b mut [S::Real],
+        values: Places<'b, S::Real>,
     ) -> Result<Gradient<'b, S::Real>, Error> {
-        let Rows { values: like, classes, stride } = match (of, self.problem.teacher) {
+        let NumberRows { values: like, classes, stride } = match (of, self.problem.teacher) {
             (
                 Party::Teacher,
-                Teacher::Logits(rows) | Teacher::LogProbs(rows) | Teacher::Probs(rows),
+                TeacherNumbers::Logits(rows)
+                | TeacherNumbers::LogProbs(rows)
+                | TeacherNumbers::Probs(rows),
             ) => rows,
-            (Party::Teacher, Teacher::Classes(indices)) => {
+            (Party::Teacher, TeacherNumbers::Classes(indices)) => {
                 return Err(Error::ClassesGradient { rows: indices.len() });
             }
-            (Party::Teacher, Teacher::TopK(TopK { k, .. })) => {
+            (Party::Teacher, TeacherNumbers::TopK(TopKNumbers { k, .. })) => {
                 return Err(Error::TopKGradient { k });
             }
             (Party::Student, _) => self.problem.student,
@@ -543,7 +546,7 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
             }
         }
         let accumulation = self.accumulation;
-        Ok(Gradient { of, upstream, accumulation, out: RowsMut { values, classes, stride } })
+        Ok(Gradient { of, upstream, accumulation, out: PlaceRows { values, classes, stride } })
     }
 
     fn run(&self, wanted: Wanted<'_, S::Real>) -> Outcome<S::Real> {
