@@ -70,6 +70,41 @@ fn agreement_and_the_most_likely_class() {
     assert!(found.get("perplexity").is_none() && found.get("accuracy").is_none());
 }
 
+/// Wherever it stands in a row of several thousand, also beside numbers that are none.
+#[test]
+fn the_most_likely_class_of_wide_rows() {
+    let files = Files::new("wide_rows");
+    let classes = 3_001;
+    let (nan, none) = (f32::NAN, f32::NEG_INFINITY);
+    // What all other classes have, the numbers that differ, and the place of the first largest.
+    let cases: [(f32, &[(usize, f32)], i64); 11] = [
+        (0.0, &[(0, 1.0)], 0),
+        (0.0, &[(511, 1.0), (512, 2.0)], 512),
+        (0.0, &[(1_023, 2.0), (1_024, 1.0)], 1_023),
+        (-5.0, &[(1_025, -4.0)], 1_025),
+        (-5.0, &[(3_000, -4.0)], 3_000),
+        (0.0, &[(700, 1.0), (2_700, 1.0), (701, 1.0)], 700),
+        (none, &[(2_000, 1.0), (2_001, 1.0)], 2_000),
+        (0.0, &[], 0),
+        (0.0, &[(0, nan), (1_500, 1.0)], 1_500),
+        (nan, &[(2_999, none), (3_000, none)], 2_999),
+        (nan, &[], 0),
+    ];
+    let mut logits = Vec::new();
+    for (others, numbers, _) in cases {
+        let mut row = vec![others; classes];
+        for &(place, number) in numbers {
+            row[place] = number;
+        }
+        logits.extend(row);
+    }
+    let input = files.f32("input", &[cases.len(), classes], &logits);
+    let labels = files.i64("labels", &[cases.len()], &cases.map(|(_, _, label)| label));
+    let found = json(&[&input, "--labels", &labels]);
+    near(&found["accuracy"]["input"], 1.0);
+    near(&found["top1_agreement"], 1.0);
+}
+
 #[test]
 fn labels_alone_and_those_left_out() {
     let files = Files::new("statistics_labels");
