@@ -213,7 +213,8 @@ fn truncated_files_say_how_many_rows_are_good() {
     }
 }
 
-/// Two files of 4 GiB that take no room on the disk, under a limit on all that the program may map.
+/// Files that take no room on the disk, under a limit on all that the program may map: of 4 GiB; of one row that would
+/// not fit by itself; of columns, from which each row has to be gathered.
 #[test]
 #[cfg(target_os = "linux")]
 fn memory_does_not_grow_with_the_file() {
@@ -222,22 +223,26 @@ fn memory_does_not_grow_with_the_file() {
     use crate::running::{example, text};
 
     let files = Files::new("sparse");
-    let classes = 32_000_usize;
-    let rows = (4_usize << 30) / (4 * classes);
-    let path = files.write("zeros", "<f4", false, &[rows, classes], &[]);
-    let header = fs::metadata(&path).unwrap().len();
-    let length = header + (rows * classes * 4) as u64;
-    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
-    let output = Command::new("sh")
-        .arg("-c")
-        .arg("ulimit -v 65536 && exec \"$@\"")
-        .arg("sh")
-        .arg(example())
-        .args([&*path, &path, "--logits", "--statistics"])
-        .output()
-        .unwrap();
-    fs::remove_file(&path).unwrap();
-    let (printed, problem) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{problem}");
-    assert!(printed.contains(&format!("{rows} of {classes} classes")), "{printed}");
+    for (name, fortran, [rows, classes]) in [
+        ("many", false, [(4 << 30) / (4 * 32_000), 32_000]),
+        ("long", false, [1, 20_000_000]),
+        ("columns", true, [1_500_000, 16]),
+    ] {
+        let path = files.write(name, "<f4", fortran, &[rows, classes], &[]);
+        let header = fs::metadata(&path).unwrap().len();
+        let length = header + (rows * classes * 4) as u64;
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
+        let output = Command::new("sh")
+            .arg("-c")
+            .arg("ulimit -v 65536 && exec \"$@\"")
+            .arg("sh")
+            .arg(example())
+            .args([&*path, &path, "--logits", "--statistics"])
+            .output()
+            .unwrap();
+        fs::remove_file(&path).unwrap();
+        let (printed, problem) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{name}: {problem}");
+        assert!(printed.contains(&format!("{rows} of {classes} classes")), "{printed}");
+    }
 }
