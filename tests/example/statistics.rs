@@ -213,6 +213,52 @@ fn truncated_files_say_how_many_rows_are_good() {
     }
 }
 
+/// A sparse file of 4 GiB that loses all but 1,001 rows once reading has begun.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_shrinks_while_it_is_read() {
+    use std::process::{Command, Stdio};
+
+    use crate::running::{example, text};
+
+    let files = Files::new("shrinking");
+    let (rows, classes) = (33_554, 32_000);
+    let path = files.write("zeros", "<f4", false, &[rows, classes], &[]);
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let header = file.metadata().unwrap().len();
+    let length = |rows: usize| header + (rows * classes * 4) as u64;
+    file.set_len(length(rows)).unwrap();
+    let picture = files.path("rows").replace(".npy", ".svg");
+    let _ = fs::remove_file(&picture);
+    let child = Command::new(example())
+        .args([&*path, &path, "--logits", "--json", "--plot", &picture])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let counts = format!("/proc/{}/io", child.id());
+    let has_begun = || {
+        let counts = fs::read_to_string(&counts).unwrap();
+        let read = counts.lines().find_map(|line| line.strip_prefix("rchar: "));
+        read.unwrap().parse::<u64>().unwrap() > 16 << 20
+    };
+    while !has_begun() {
+        std::thread::yield_now();
+    }
+    file.set_len(length(1_001) + 9).unwrap();
+    let output = child.wait_with_output().unwrap();
+    fs::remove_file(&path).unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("shrank while it was read")
+            && message.contains("1001 of 33554 rows are good"),
+        "{message}"
+    );
+    assert_eq!(text(&output.stdout), "");
+    assert!(!fs::exists(&picture).unwrap());
+}
+
 /// Files that take no room on the disk, under a limit on all that the program may map: of 4 GiB; of one row that would
 /// not fit by itself; of columns, from which each row has to be gathered.
 #[test]
