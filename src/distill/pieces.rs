@@ -44,7 +44,7 @@ impl<T: Element<Real = T>> RowState<T> {
     /// ```
     /// use kldiv::{DistillLoss, RowState, Rows, Teacher};
     ///
-    /// let rows = Rows::new(&[1.0, 2.0], 2)?;
+    /// let rows = Rows::new(&[1.0_f64, 2.0], 2)?;
     /// let mut one = [RowState::new()];
     /// DistillLoss::new(rows, Teacher::Logits(rows))?.row_states(&mut one)?;
     /// let twice = one[0].merge(one[0]); // as if there were four classes
@@ -223,7 +223,7 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
     /// ```
     /// use kldiv::{DistillLoss, RowState, Rows, Teacher, Upstream};
     ///
-    /// let (student, teacher) = ([1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0 + 1e-10]);
+    /// let (student, teacher) = ([1.0_f64, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 4.0 + 1e-10]);
     /// let rows = Rows::new(&student, 4)?;
     /// let loss = DistillLoss::new(rows, Teacher::Logits(Rows::new(&teacher, 4)?))?;
     /// let (mut states, mut losses, mut grad) = ([RowState::new()], [0.0], [0.0; 4]);

@@ -120,6 +120,7 @@ impl<T: Element> RowPair<'_, T> {
     }
 
     /// What there is instead of two distributions, where the teacher names few classes.
+    #[expect(clippy::type_complexity, reason = "the types of closures have no names")]
     fn named(&self) -> Option<Named<'_, T, impl Fn(usize) -> f64, impl Fn(usize, usize) -> f64>> {
         let Distribution::TopK(places, rest) = self.teacher else { return None };
         let ln_q = |class| self.student.share(class).ln_p;

@@ -8,9 +8,9 @@ use crate::lanes::{Lanes, helps};
 
 /// Bytes from what a loop reads to what it asks for.
 ///
-/// On a Sapphire Rapids sums, terms and gradients of 2²⁴ elements took 0.62 to 0.86 of the time with AVX-512 and 0.69 to 0.95
+/// On a Sapphire Rapids sums, terms and gradients of 2²⁴ elements took 0.65 to 0.86 of the time with AVX-512 and 0.69 to 0.95
 /// with AVX2 where they asked 1 to 2 KiB ahead, in one process and by turns; 512 bytes are a little near there, and 16 KiB
-/// too far. On a Zen 4, the other way round, sums of 2²⁴ elements took 1.05 to 1.25 of the time with any distance from
+/// too far. On a Zen 4, the other way round, sums of 2²⁴ elements took 1.02 to 1.3 of the time with any distance from
 /// 512 bytes to 8 KiB, least with this one: see [`helps`].
 const DISTANCE: usize = 2_048;
 
@@ -45,16 +45,6 @@ impl<'a, L: Lanes, const STEP: usize> Ahead<'a, L, STEP> {
         let x = x.unwrap_or(t);
         let [x, t] = of_one_length([steps(l, distance, x), steps(l, distance, t)]);
         Ahead { reads_x, x, t }
-    }
-
-    /// So many steps from one on, if they are all there.
-    #[inline(always)]
-    pub(crate) fn from(&self, step: usize, count: usize) -> Self {
-        let reads_x = self.reads_x;
-        match (self.x.get(step..step + count), self.t.get(step..step + count)) {
-            (Some(x), Some(t)) => Ahead { reads_x, x, t },
-            _ => Ahead { reads_x, x: &[], t: &[] },
-        }
     }
 
     /// Asks for what will be read so far ahead of a step, by its number.

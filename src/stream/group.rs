@@ -20,7 +20,7 @@ pub(crate) fn of_one_length<X>([x, t]: [&[X]; 2]) -> [&[X]; 2] {
     [x.get(..length).unwrap_or_default(), t.get(..length).unwrap_or_default()]
 }
 
-/// The group whose first register is at `start`, which is below `step`, if it is all there.
+/// The group whose first register is at `start`, if it is all there.
 #[inline(always)]
 pub(crate) fn whole<L: Lanes>(
     l: L,
@@ -44,11 +44,12 @@ pub(crate) fn both_whole<L: Lanes>(
     Some([load(l, x), load(l, t)])
 }
 
-/// Where a group lies. The last register is looked for first: the others need no check then.
+/// Where a group lies. The last register is looked for before the others: they need no check then.
 #[inline(always)]
 fn span<L: Lanes>(slice: &[L::Raw], start: usize, step: usize) -> Option<[&L::Raw; GROUP]> {
-    let d = slice.get(start + 3 * step)?;
-    Some([slice.get(start)?, slice.get(start + step)?, slice.get(start + 2 * step)?, d])
+    let group = slice.get(start..)?;
+    let d = group.get(3 * step)?;
+    Some([group.first()?, group.get(step)?, group.get(2 * step)?, d])
 }
 
 #[inline(always)]
