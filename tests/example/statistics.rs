@@ -70,14 +70,16 @@ fn agreement_and_the_most_likely_class() {
     assert!(found.get("perplexity").is_none() && found.get("accuracy").is_none());
 }
 
+/// What all other classes have, the numbers that differ, and the place of the first largest.
+type Case<'a> = (f32, &'a [(usize, f32)], i64);
+
 /// Wherever it stands in a row of several thousand, also beside numbers that are none.
 #[test]
 fn the_most_likely_class_of_wide_rows() {
     let files = Files::new("wide_rows");
     let classes = 3_001;
     let (nan, none) = (f32::NAN, f32::NEG_INFINITY);
-    // What all other classes have, the numbers that differ, and the place of the first largest.
-    let cases: [(f32, &[(usize, f32)], i64); 11] = [
+    let cases: [Case<'_>; 11] = [
         (0.0, &[(0, 1.0)], 0),
         (0.0, &[(511, 1.0), (512, 2.0)], 512),
         (0.0, &[(1_023, 2.0), (1_024, 1.0)], 1_023),
