@@ -3,7 +3,8 @@
 //! # What is measured
 //! Each operation through `KlDiv::parallel` on a pool of as many threads as the machine has, against
 //! the same operation on one thread, taking turns on the same data; called from a thread of the
-//! pool. First the results are compared, bit for bit.
+//! pool. Then losses and gradient of a batch of logits through `DistillLoss::parallel` on two threads.
+//! First the results are compared, bit for bit.
 //! # Units
 //! Ratios of rates, medians over the rounds: 2 is twice as fast. Beside them nanoseconds for an element.
 //! # To run it
@@ -16,7 +17,7 @@ mod support;
 
 use core::cell::RefCell;
 
-use kldiv::{Isa, Rows, Upstream, parallel, softmax};
+use kldiv::{DistillLoss, Isa, Rows, Teacher, Upstream, parallel, softmax};
 use rayon_core::ThreadPoolBuilder;
 use support::race::Race;
 use support::{Data, Form, Hide, kl_div};
@@ -25,6 +26,9 @@ use support::{Data, Form, Hide, kl_div};
 const LENGTHS: [usize; 9] =
     [1_000, 16_384, 32_768, 65_536, 131_072, 262_144, 524_288, 1 << 20, 1 << 24];
 const CLASSES: usize = 1_000;
+/// Rows of a batch of distillation, and their classes.
+const ROWS: usize = 64;
+const VOCABULARY: usize = 32_000;
 
 fn main() {
     let rounds = if std::env::args().any(|argument| argument == "--test") { 1 } else { 41 };
@@ -35,6 +39,42 @@ fn main() {
     for n in LENGTHS {
         pool.install(|| compare(rounds, n));
     }
+    let two = ThreadPoolBuilder::new().num_threads(2).build().expect("a pool of two threads");
+    two.install(|| distill(rounds));
+}
+
+/// Losses and gradient of a batch, on two threads against one.
+fn distill(rounds: usize) {
+    let n = ROWS * VOCABULARY;
+    let data = Data::<f32>::new(n);
+    let loss = || {
+        let rows = |values| Rows::<f32>::new(values, VOCABULARY).expect("whole rows");
+        let [student, teacher] = [data.ln_q(), data.ln_p()];
+        DistillLoss::new(rows(student.hide()), Teacher::Logits(rows(teacher.hide())))
+            .expect("equal shapes")
+    };
+    let upstream = Upstream::Uniform(0.3);
+    let [mut losses, mut other_losses] = [[0.0; ROWS]; 2];
+    let [mut grad, mut other_grad] = [vec![0.0; n], vec![0.0; n]];
+    loss().loss_and_grad_student(upstream, &mut losses, &mut grad).expect("equal shapes");
+    let threads = loss().parallel();
+    threads.loss_and_grad_student(upstream, &mut other_losses, &mut other_grad).expect("as above");
+    let same = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| a.to_bits() == b.to_bits());
+    assert!(same(&losses, &other_losses) && same(&grad, &other_grad));
+    drop(other_grad);
+
+    let out = RefCell::new((losses, grad));
+    let mut race = Race::new(rounds, n);
+    race.enter("loss and gradient, one", || {
+        let (losses, grad) = &mut *out.borrow_mut();
+        loss().loss_and_grad_student(upstream, losses, grad)
+    });
+    race.enter("loss and gradient", || {
+        let (losses, grad) = &mut *out.borrow_mut();
+        loss().parallel().loss_and_grad_student(upstream, losses, grad)
+    });
+    race.run(&format!("{ROWS} rows of {VOCABULARY} logits, two threads"));
+    race.ratio("loss and gradient", "loss and gradient, one", Some(1.8));
 }
 
 fn compare(rounds: usize, n: usize) {

@@ -7,14 +7,14 @@ pub(crate) mod pairs;
 pub(crate) mod rows;
 pub(crate) mod stored;
 
-use crate::float::Float;
+use crate::float::{Computed, Float};
 #[cfg(feature = "rayon")]
 use crate::lanes::scalar::Scalar as OneElement;
 #[cfg(feature = "rayon")]
 use crate::stream::compensated::Compensated;
 
 /// All kernels for numbers that are stored as `T` and computed with as `R`.
-pub trait Compiled<T, R>:
+pub trait Compiled<T, R: Computed>:
     stored::Stored<T, R>
     + exact::Exact<T>
     + pairs::Pairs<R>
@@ -24,7 +24,7 @@ pub trait Compiled<T, R>:
 {
 }
 
-impl<T, R, K> Compiled<T, R> for K where
+impl<T, R: Computed, K> Compiled<T, R> for K where
     K: stored::Stored<T, R>
         + exact::Exact<T>
         + pairs::Pairs<R>

@@ -17,11 +17,12 @@ use crate::isa::Isa;
 use crate::kernel::distill::problem::{
     Accumulation, Gradient, Losses, Outcome, Party, Problem, Wanted,
 };
+use crate::numbers::Places;
 use crate::reduction::Reduction;
-use crate::rows::{Rows, RowsMut};
+use crate::rows::{NumberRows, PlaceRows, Rows};
 use crate::shape;
-use crate::teacher::{Divergence, IGNORED, Teacher};
-use crate::top_k::TopK;
+use crate::teacher::{Divergence, IGNORED, Teacher, TeacherNumbers};
+use crate::top_k::TopKNumbers;
 use crate::upstream::Upstream;
 
 /// The divergence between what a teacher and a student say of each row, from the student's logits.
@@ -55,6 +56,7 @@ use crate::upstream::Upstream;
 /// | on the side that does not weigh alone, `p > 0` against it | loss +∞; gradient by logits of the side that does not weigh as ever, by those of the other one NaN for the class, −∞·`g` for what else has a probability, 0 for what has none: by a teacher of [0, −∞, −∞], beside a student of [−∞, 0, 0], it is NaN, 0, 0 |
 /// | logits of student or teacher all −∞, or with a +∞ or a NaN | NaN throughout, in that row only |
 /// | finite logits whose difference is out of range, but not once the temperature has divided it | as any others |
+/// | finite logits whose difference is out of range even then | the lower one as −∞ |
 /// | weight ±0 | 0: the row is not read |
 /// | weight negative | a factor like any other: loss and gradient change their sign; in `weighted_mean` it counts in both sums, and weights that sum to 0 are divided by |
 /// | weight NaN | NaN: the row's loss and gradient, and every total |
@@ -211,7 +213,7 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
             }
             Divergence::Forward | Divergence::Reverse | Divergence::JensenShannon { .. } => {}
         }
-        if let Teacher::TopK(TopK { k, .. }) = self.problem.teacher
+        if let TeacherNumbers::TopK(TopKNumbers { k, .. }) = self.problem.teacher
             && divergence != Divergence::Forward
         {
             return Err(Error::TopKDivergence { k });
@@ -345,6 +347,9 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
     /// # Accuracy
     /// As [`reduce`](DistillLoss::reduce).
     /// # Special values
+    /// Where all rows are masked, or there are none, it is 0, as their gradients are: a batch of nothing but padding
+    /// leaves a sum of losses and the weights of a model as they are. PyTorch's `cross_entropy`, whose mean this is
+    /// for classes, divides 0 by 0 there, which is NaN; `reduce(Reduction::BatchMean(0))` is NaN too.
     /// # Examples
     /// ```
     /// use kldiv::{DistillLoss, Rows, Teacher};
@@ -515,17 +520,19 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
         &self,
         of: Party,
         upstream: Upstream<'b, S::Real>,
-        values: &'b mut [S::Real],
+        values: Places<'b, S::Real>,
     ) -> Result<Gradient<'b, S::Real>, Error> {
-        let Rows { values: like, classes, stride } = match (of, self.problem.teacher) {
+        let NumberRows { values: like, classes, stride } = match (of, self.problem.teacher) {
             (
                 Party::Teacher,
-                Teacher::Logits(rows) | Teacher::LogProbs(rows) | Teacher::Probs(rows),
+                TeacherNumbers::Logits(rows)
+                | TeacherNumbers::LogProbs(rows)
+                | TeacherNumbers::Probs(rows),
             ) => rows,
-            (Party::Teacher, Teacher::Classes(indices)) => {
+            (Party::Teacher, TeacherNumbers::Classes(indices)) => {
                 return Err(Error::ClassesGradient { rows: indices.len() });
             }
-            (Party::Teacher, Teacher::TopK(TopK { k, .. })) => {
+            (Party::Teacher, TeacherNumbers::TopK(TopKNumbers { k, .. })) => {
                 return Err(Error::TopKGradient { k });
             }
             (Party::Student, _) => self.problem.student,
@@ -539,7 +546,7 @@ impl<'a, S: Element, T: Element<Real = S::Real>> DistillLoss<'a, S, T> {
             }
         }
         let accumulation = self.accumulation;
-        Ok(Gradient { of, upstream, accumulation, out: RowsMut { values, classes, stride } })
+        Ok(Gradient { of, upstream, accumulation, out: PlaceRows { values, classes, stride } })
     }
 
     fn run(&self, wanted: Wanted<'_, S::Real>) -> Outcome<S::Real> {

@@ -4,8 +4,12 @@ use core::fmt::Debug;
 use core::ops::{Add, Div, Mul, Sub};
 
 use crate::compiled::Compiled;
+use crate::float::Computed;
 
-/// The number types of this crate: `f32` and `f64`. Sealed.
+/// The number types of this crate: `f32` and `f64`, and with the feature `half` that crate's `f16` and `bf16`. Sealed.
+///
+/// Numbers of 16 bits are widened to `f32`, computed with, and rounded once to nearest, ties to even, where a result is
+/// one for each element; sums stay `f32`.
 ///
 /// # Examples
 /// Code that takes any of them can compute:
@@ -21,7 +25,8 @@ use crate::compiled::Compiled;
 /// assert_eq!(f32::from_f64(0.1), 0.1_f32);
 /// ```
 pub trait Element:
-    Copy
+    Computed
+    + Copy
     + Debug
     + PartialOrd
     + Into<f64>
@@ -80,4 +85,42 @@ impl Element for f64 {
     fn to_f64(self) -> f64 {
         self
     }
+}
+
+#[cfg(feature = "half")]
+mod half_types {
+    use half::{bf16, f16};
+
+    use super::Element;
+    use crate::float::Computed;
+    use crate::float::half::{to_bf16, to_f16, to_odd};
+    use crate::float::narrow::Never;
+
+    macro_rules! half_type {
+        ($($elem:ident from $narrow:ident),+) => {$(
+            impl Computed for $elem {
+                type Narrow = Never;
+            }
+
+            /// With the feature `half`. Its own arithmetic rounds each result; what is computed here is computed in
+            /// `f32`.
+            impl Element for $elem {
+                type Real = f32;
+                type Kernels = f32;
+                const ZERO: $elem = $elem::ZERO;
+                const ONE: $elem = $elem::ONE;
+
+                #[inline]
+                fn from_f64(x: f64) -> $elem {
+                    $elem::from_bits($narrow(to_odd(x)))
+                }
+                #[inline]
+                fn to_f64(self) -> f64 {
+                    self.into()
+                }
+            }
+        )+};
+    }
+
+    half_type!(f16 from to_f16, bf16 from to_bf16);
 }

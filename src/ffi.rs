@@ -9,9 +9,15 @@ mod distill;
 mod exact_sum;
 mod memory;
 mod options;
+mod pieces;
 mod status;
+mod strided;
+mod top_k;
 
 use core::ffi::c_char;
+
+#[cfg(feature = "half")]
+use half::{bf16, f16};
 
 use crate::rows::Rows;
 use crate::softmax::{log_softmax, softmax};
@@ -29,7 +35,7 @@ pub extern "C" fn kldiv_message(status: i32) -> *const c_char {
 }
 
 macro_rules! functions {
-    ($elem:ty: $reduce:ident $entropy:ident $cross_entropy:ident $pointwise:ident $row_sums:ident
+    ($elem:ty, $real:ty: $reduce:ident $entropy:ident $cross_entropy:ident $pointwise:ident $row_sums:ident
      $grad_input:ident $grad_target:ident $validate:ident $log_softmax:ident $softmax:ident
      $distill_losses:ident $distill_grad:ident $distill_validate:ident) => {
         /// The divergence of the target from the input, reduced to one number, in nats.
@@ -39,7 +45,7 @@ macro_rules! functions {
             input: *const $elem,
             target: *const $elem,
             len: usize,
-            result: *mut $elem,
+            result: *mut $real,
         ) -> KldivStatus {
             let reduce = || {
                 // SAFETY: the promise at the top of this file.
@@ -59,7 +65,7 @@ macro_rules! functions {
             options: *const KldivOptions,
             target: *const $elem,
             len: usize,
-            result: *mut $elem,
+            result: *mut $real,
         ) -> KldivStatus {
             let entropy = || {
                 // SAFETY: the promise at the top of this file.
@@ -79,7 +85,7 @@ macro_rules! functions {
             input: *const $elem,
             target: *const $elem,
             len: usize,
-            result: *mut $elem,
+            result: *mut $real,
         ) -> KldivStatus {
             let cross_entropy = || {
                 // SAFETY: the promise at the top of this file.
@@ -121,7 +127,7 @@ macro_rules! functions {
             input: *const $elem,
             target: *const $elem,
             len: usize,
-            out: *mut $elem,
+            out: *mut $real,
             rows: usize,
         ) -> KldivStatus {
             let row_sums = || {
@@ -144,7 +150,7 @@ macro_rules! functions {
             input: *const $elem,
             target: *const $elem,
             len: usize,
-            factors: *const $elem,
+            factors: *const $real,
             factors_len: usize,
             grad: *mut $elem,
             grad_len: usize,
@@ -171,7 +177,7 @@ macro_rules! functions {
             input: *const $elem,
             target: *const $elem,
             len: usize,
-            factors: *const $elem,
+            factors: *const $real,
             factors_len: usize,
             grad: *mut $elem,
             grad_len: usize,
@@ -199,7 +205,7 @@ macro_rules! functions {
             target: *const $elem,
             len: usize,
             rows: usize,
-            tolerance: $elem,
+            tolerance: $real,
         ) -> KldivStatus {
             let validate = || {
                 // SAFETY: the promise at the top of this file.
@@ -261,8 +267,8 @@ macro_rules! functions {
             labels: *const u32,
             rows: usize,
             classes: usize,
-            weights: *const $elem,
-            losses: *mut $elem,
+            weights: *const $real,
+            losses: *mut $real,
             losses_len: usize,
         ) -> KldivStatus {
             let distill = || {
@@ -290,10 +296,10 @@ macro_rules! functions {
             labels: *const u32,
             rows: usize,
             classes: usize,
-            weights: *const $elem,
-            factors: *const $elem,
+            weights: *const $real,
+            factors: *const $real,
             factors_len: usize,
-            losses: *mut $elem,
+            losses: *mut $real,
             losses_len: usize,
             grad: *mut $elem,
             grad_len: usize,
@@ -336,8 +342,8 @@ macro_rules! functions {
             labels: *const u32,
             rows: usize,
             classes: usize,
-            weights: *const $elem,
-            tolerance: $elem,
+            weights: *const $real,
+            tolerance: $real,
             offender: *mut KldivOffender,
         ) -> KldivStatus {
             let validate = || {
@@ -363,14 +369,24 @@ macro_rules! functions {
     };
 }
 
-functions!(f32: kldiv_reduce_f32 kldiv_entropy_f32 kldiv_cross_entropy_f32 kldiv_pointwise_f32
+functions!(f32, f32: kldiv_reduce_f32 kldiv_entropy_f32 kldiv_cross_entropy_f32 kldiv_pointwise_f32
     kldiv_row_sums_f32 kldiv_grad_input_f32 kldiv_grad_target_f32 kldiv_validate_f32
     kldiv_log_softmax_f32 kldiv_softmax_f32
     kldiv_distill_losses_f32 kldiv_distill_grad_f32 kldiv_distill_validate_f32);
-functions!(f64: kldiv_reduce_f64 kldiv_entropy_f64 kldiv_cross_entropy_f64 kldiv_pointwise_f64
+functions!(f64, f64: kldiv_reduce_f64 kldiv_entropy_f64 kldiv_cross_entropy_f64 kldiv_pointwise_f64
     kldiv_row_sums_f64 kldiv_grad_input_f64 kldiv_grad_target_f64 kldiv_validate_f64
     kldiv_log_softmax_f64 kldiv_softmax_f64
     kldiv_distill_losses_f64 kldiv_distill_grad_f64 kldiv_distill_validate_f64);
+#[cfg(feature = "half")]
+functions!(f16, f32: kldiv_reduce_f16 kldiv_entropy_f16 kldiv_cross_entropy_f16 kldiv_pointwise_f16
+    kldiv_row_sums_f16 kldiv_grad_input_f16 kldiv_grad_target_f16 kldiv_validate_f16
+    kldiv_log_softmax_f16 kldiv_softmax_f16
+    kldiv_distill_losses_f16 kldiv_distill_grad_f16 kldiv_distill_validate_f16);
+#[cfg(feature = "half")]
+functions!(bf16, f32: kldiv_reduce_bf16 kldiv_entropy_bf16 kldiv_cross_entropy_bf16 kldiv_pointwise_bf16
+    kldiv_row_sums_bf16 kldiv_grad_input_bf16 kldiv_grad_target_bf16 kldiv_validate_bf16
+    kldiv_log_softmax_bf16 kldiv_softmax_bf16
+    kldiv_distill_losses_bf16 kldiv_distill_grad_bf16 kldiv_distill_validate_bf16);
 
 /// Never reached: no function panics. A library for C without an operating system must have one,
 /// and must not where the program has its own.

@@ -1,24 +1,24 @@
 //! The number types that are computed with, `f32` and `f64`: their constants, and their bits.
 
 mod exp;
+#[cfg(feature = "half")]
+pub(crate) mod half;
 mod ln;
+pub(crate) mod narrow;
 mod phi;
 
-use core::fmt::Debug;
 use core::ops::{Add, Div, Mul, Sub};
 
 pub use exp::ExpConstants;
 pub use ln::LnConstants;
+pub use narrow::{Computed, Narrow};
 pub use phi::PhiConstants;
 
 /// What the back-ends and the maths need to know of a number type.
 pub trait Float:
-    Copy
-    + Debug
+    Computed
     + PartialOrd
     + Into<f64>
-    + Send
-    + Sync
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>
@@ -26,7 +26,6 @@ pub trait Float:
     + LnConstants
     + ExpConstants
     + PhiConstants
-    + 'static
 {
     /// +0.
     const ZERO: Self;

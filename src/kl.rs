@@ -13,8 +13,7 @@ use crate::isa::Isa;
 use crate::reduction::Reduction;
 use crate::shape;
 use crate::upstream::Upstream;
-use computed::computed_pair;
-use validate::{validate_elements, validate_rows};
+use validate::{input_as_target, validate_elements, validate_rows};
 
 /// The divergence of an input from a target, `Σ p·(ln p − ln q)`, and what belongs to it.
 ///
@@ -48,7 +47,9 @@ use validate::{validate_elements, validate_rows};
 /// 22 (1951).
 #[derive(Clone, Copy, Debug)]
 pub struct KlDiv<'a, T> {
-    pub(crate) pair: Pair<'a, T>,
+    backend: Backend,
+    input: Input<'a, T>,
+    target: Target<'a, T>,
 }
 
 impl<'a, T: Element> KlDiv<'a, T> {
@@ -69,7 +70,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     #[inline]
     pub fn new(input: Input<'a, T>, target: Target<'a, T>) -> Result<Self, Error> {
         shape::same(input.values().len(), target.values().len())?;
-        Ok(KlDiv { pair: Pair { backend: Backend::best(), input, target } })
+        Ok(KlDiv { backend: Backend::best(), input, target })
     }
 
     /// The same pair on another instruction set: other speed, the same bits.
@@ -88,7 +89,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// ```
     #[inline]
     pub fn on(mut self, isa: Isa) -> Result<Self, Error> {
-        self.pair.backend = Backend::of(isa)?;
+        self.backend = Backend::of(isa)?;
         Ok(self)
     }
 
@@ -103,7 +104,7 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// ```
     #[must_use]
     pub fn len(&self) -> usize {
-        self.pair.target.values().len()
+        self.target.values().len()
     }
 
     /// Whether there are no elements.
@@ -242,8 +243,8 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// C. E. Shannon, *A Mathematical Theory of Communication*, Bell System Technical Journal 27 (1948).
     #[must_use]
     pub fn entropy(&self) -> T::Real {
-        let Pair { backend, target, .. } = self.computed();
-        T::Kernels::entropy(Single { backend, values: target })
+        let KlDiv { backend, target, .. } = *self;
+        T::Kernels::entropy(Single { backend, values: computed::target(target) })
     }
 
     /// The cross-entropy, `H(target, input) = −Σ p·ln q`: [`KlDiv::sum`] plus [`KlDiv::entropy`].
@@ -479,15 +480,9 @@ impl<'a, T: Element> KlDiv<'a, T> {
     /// ```
     pub fn validate(&self, rows: usize, tolerance: T::Real) -> Result<(), Error> {
         let row_length = shape::row_length(self.len(), rows)?;
-        let Pair { backend, input, target } = self.pair;
-        let input = match input {
-            Input::LogProbs(x) => Target::LogProbs(x),
-            Input::Probs(x) => Target::Probs(x),
-        };
-        let sides = [(Side::Input, input), (Side::Target, target)];
-        for (side, values) in sides {
-            validate_elements(side, values, tolerance)?;
-        }
+        let KlDiv { backend, input, target } = *self;
+        let sides = [(Side::Input, input_as_target(input)), (Side::Target, target)];
+        sides.iter().try_for_each(|&(side, values)| validate_elements(side, values, tolerance))?;
         if row_length > 0 {
             for (side, values) in sides {
                 validate_rows(side, backend, values, row_length, tolerance)?;
@@ -496,9 +491,9 @@ impl<'a, T: Element> KlDiv<'a, T> {
         Ok(())
     }
 
-    /// The pair as kernels take it.
     #[inline(always)]
     pub(crate) fn computed(&self) -> Pair<'a, T::Real> {
-        computed_pair::<T>(self.pair)
+        let KlDiv { backend, input, target } = *self;
+        Pair { backend, input: computed::input(input), target: computed::target(target) }
     }
 }

@@ -205,6 +205,7 @@ mod kl;
 mod lanes;
 mod loss;
 mod math;
+mod numbers;
 #[cfg(feature = "rayon")]
 pub mod parallel;
 mod reduction;

@@ -37,12 +37,14 @@ use crate::error::Error;
 use crate::kernel::distill::problem::{Gradient, Outcome};
 use crate::kl::KlDiv;
 use crate::reduction::Reduction;
+use crate::row_state::RowState;
 use crate::rows::Rows;
 use crate::shape;
 use crate::stream::order::CHUNK;
 use crate::upstream::Upstream;
 use share::{
-    DistillRows, Each, EachKernel, OfRows, RowSums, RowsKernel, row_totals, spread, total,
+    DistillRows, Each, EachKernel, OfRows, PieceGrads, PieceStates, RowSums, RowsKernel,
+    row_totals, spread, total,
 };
 
 /// Something whose methods use the threads of the current pool. See [`KlDiv::parallel`].
@@ -279,6 +281,48 @@ impl<S: Element, T: Element<Real = S::Real>> Parallel<DistillLoss<'_, S, T>> {
         shape::output(self.0.rows(), losses.len())?;
         let gradient = Some(self.0.grad_of_student(upstream, grad)?);
         spread(DistillRows { problem: self.0.problem, losses: Some(losses), gradient });
+        Ok(())
+    }
+
+    /// As [`DistillLoss::row_states`].
+    ///
+    /// # Errors
+    /// Those of [`DistillLoss::row_states`].
+    pub fn row_states(&self, states: &mut [RowState<S::Real>]) -> Result<(), Error> {
+        self.0.pieces(states.len())?;
+        spread(PieceStates { problem: self.0.problem, states });
+        Ok(())
+    }
+
+    /// As [`DistillLoss::grad_student_within`].
+    ///
+    /// # Errors
+    /// Those of [`DistillLoss::grad_student_within`].
+    pub fn grad_student_within(
+        &self,
+        whole: &[RowState<S::Real>],
+        upstream: Upstream<'_, S::Real>,
+        grad: &mut [S],
+    ) -> Result<(), Error> {
+        let gradient = self.0.grad_within(whole.len(), upstream, grad)?;
+        spread(PieceGrads { problem: self.0.problem, whole, losses: None, gradient });
+        Ok(())
+    }
+
+    /// As [`DistillLoss::loss_and_grad_student_within`].
+    ///
+    /// # Errors
+    /// Those of [`DistillLoss::loss_and_grad_student_within`].
+    pub fn loss_and_grad_student_within(
+        &self,
+        whole: &[RowState<S::Real>],
+        upstream: Upstream<'_, S::Real>,
+        losses: &mut [S::Real],
+        grad: &mut [S],
+    ) -> Result<(), Error> {
+        shape::output(self.0.rows(), losses.len())?;
+        let gradient = self.0.grad_within(whole.len(), upstream, grad)?;
+        spread(PieceGrads { problem: self.0.problem, whole, losses: Some(losses), gradient });
         Ok(())
     }
 

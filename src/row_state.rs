@@ -27,9 +27,8 @@
 /// # Ok::<(), kldiv::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[repr(C)]
 pub struct RowState<T> {
-    /// A temperature of 0 is that of no classes yet.
-    pub(crate) temperature: T,
     /// Of the student's logits and of the teacher's: what they are taken relative to, and the sum of their
     /// exponentials.
     pub(crate) student: [T; 2],
@@ -38,4 +37,8 @@ pub struct RowState<T> {
     pub(crate) forward: T,
     /// `Σ e^s·(s − t)`.
     pub(crate) reverse: T,
+    /// 0 is that of no classes yet.
+    pub(crate) temperature: T,
+    /// So that they are eight numbers.
+    pub(crate) unused: T,
 }

@@ -1,6 +1,8 @@
 //! Rows of numbers in a slice, with or without padding between them.
 
 use crate::error::Error;
+use crate::float::Computed;
+use crate::numbers::{Numbers, Places};
 use crate::shape;
 
 /// A matrix seen as rows of `classes` elements, one after another. A row is one distribution.
@@ -81,11 +83,6 @@ impl<'a, T> Rows<'a, T> {
         shape::rows_within(self.values.len(), self.classes, self.stride)
     }
 
-    /// Elements that count, without padding.
-    pub(crate) fn len(&self) -> usize {
-        self.rows() * self.classes
-    }
-
     /// Elements of a row; at least one.
     ///
     /// # Examples
@@ -130,37 +127,59 @@ impl<'a, T> Rows<'a, T> {
         let start = index.checked_mul(self.stride)?;
         self.values.get(start..)?.get(..self.classes)
     }
-
-    /// The rows before `middle`, which there are, and the others.
-    #[cfg(feature = "rayon")]
-    pub(crate) fn split_at(self, middle: usize) -> (Self, Self) {
-        let Rows { values, classes, stride } = self;
-        let (values, others) = values.split_at((middle * stride).min(values.len()));
-        (Rows { values, classes, stride }, Rows { values: others, classes, stride })
-    }
-
-    /// Takes the first row off.
-    #[inline(always)]
-    pub(crate) fn take_row(&mut self) -> Option<&'a [T]> {
-        let length = self.stride.min(self.values.len());
-        self.values.split_off(..length)?.get(..self.classes)
-    }
 }
 
-/// What is written row by row: the layout is that of some [`Rows`], and the length too.
-pub(crate) struct RowsMut<'a, T> {
-    pub(crate) values: &'a mut [T],
+/// Rows of numbers as kernels take them.
+#[derive(Clone, Copy, Debug)]
+pub struct NumberRows<'a, R: Computed> {
+    pub(crate) values: Numbers<'a, R>,
     pub(crate) classes: usize,
     pub(crate) stride: usize,
 }
 
-impl<'a, T> RowsMut<'a, T> {
+impl<'a, R: Computed> NumberRows<'a, R> {
+    pub(crate) fn rows(&self) -> usize {
+        shape::rows_within(self.values.len(), self.classes, self.stride)
+    }
+
+    /// Elements that count, without padding.
+    pub(crate) fn len(&self) -> usize {
+        self.rows() * self.classes
+    }
+
+    pub(crate) fn row(&self, index: usize) -> Option<Numbers<'a, R>> {
+        self.values.part(index.checked_mul(self.stride)?, self.classes)
+    }
+
+    /// The rows before `middle`, which there are, and the others.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn split_at(self, middle: usize) -> (Self, Self) {
+        let NumberRows { values, classes, stride } = self;
+        let (values, others) = values.halves((middle * stride).min(values.len()));
+        (NumberRows { values, ..self }, NumberRows { values: others, classes, stride })
+    }
+
+    /// Takes the first row off.
+    #[inline(always)]
+    pub(crate) fn take_row(&mut self) -> Option<Numbers<'a, R>> {
+        let length = self.stride.min(self.values.len());
+        self.values.take(length)?.part(0, self.classes)
+    }
+}
+
+/// What is written row by row: the layout is that of some [`Rows`], and the length too.
+pub(crate) struct PlaceRows<'a, R: Computed> {
+    pub(crate) values: Places<'a, R>,
+    pub(crate) classes: usize,
+    pub(crate) stride: usize,
+}
+
+impl<'a, R: Computed> PlaceRows<'a, R> {
     /// Takes the first row off: its classes and its padding.
     #[inline(always)]
-    pub(crate) fn take_row(&mut self) -> Option<[&'a mut [T]; 2]> {
+    pub(crate) fn take_row(&mut self) -> Option<[Places<'a, R>; 2]> {
         let length = self.stride.min(self.values.len());
-        let (row, padding) =
-            self.values.split_off_mut(..length)?.split_at_mut_checked(self.classes)?;
+        let (row, padding) = self.values.take(length)?.split_at(self.classes)?;
         Some([row, padding])
     }
 }

@@ -1,7 +1,8 @@
 //! What a caller says of a student's teacher and of the comparison: plain data.
 
-use crate::rows::Rows;
-use crate::top_k::TopK;
+use crate::float::Computed;
+use crate::rows::{NumberRows, Rows};
+use crate::top_k::{TopK, TopKNumbers};
 
 /// A class index that masks its row: the row has no loss, no gradient and no weight, whatever else holds
 /// for it. Where labels are signed, this is what −100 or another negative number becomes.
@@ -58,6 +59,16 @@ pub enum Teacher<'a, T> {
     /// The probabilities of a few classes of each row; [`Rest`](crate::Rest) says what becomes of all others. It has the
     /// forward divergence alone.
     TopK(TopK<'a, T>),
+}
+
+/// A teacher as kernels take it.
+#[derive(Clone, Copy, Debug)]
+pub enum TeacherNumbers<'a, R: Computed> {
+    Logits(NumberRows<'a, R>),
+    LogProbs(NumberRows<'a, R>),
+    Probs(NumberRows<'a, R>),
+    Classes(&'a [u32]),
+    TopK(TopKNumbers<'a, R>),
 }
 
 /// Which divergence between the teacher's `p` and the student's `q`.

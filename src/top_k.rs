@@ -1,6 +1,8 @@
 //! A teacher that names few classes of each row: plain data.
 
 use crate::error::Error;
+use crate::float::Computed;
+use crate::numbers::Numbers;
 use crate::shape;
 
 /// What a teacher whose rows name few classes says of all the others: of `r = 1 − P`, where `P` is the sum
@@ -127,19 +129,7 @@ impl<'a, T> TopK<'a, T> {
         self.classes.len().checked_div(self.k)
     }
 
-    /// The rows before `middle`, which there are, and the others.
-    #[cfg(feature = "rayon")]
-    pub(crate) fn split_at(self, middle: usize) -> (Self, Self) {
-        let middle = middle * self.k;
-        let (classes, other_classes) = self.classes.split_at(middle);
-        let (log_probs, other_log_probs) = self.log_probs.split_at(middle);
-        (
-            TopK { classes, log_probs, ..self },
-            TopK { classes: other_classes, log_probs: other_log_probs, ..self },
-        )
-    }
-
-    /// The places of one row, if there is one of this number.
+    /// The places of one row.
     #[inline]
     pub(crate) fn row(&self, index: usize) -> Option<TopKRow<'a, T>> {
         let start = index.checked_mul(self.k)?;
@@ -150,9 +140,60 @@ impl<'a, T> TopK<'a, T> {
     }
 }
 
-/// The places of one row.
+/// The places of one row: as many log-probabilities as classes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TopKRow<'a, T> {
     pub(crate) classes: &'a [u32],
     pub(crate) log_probs: &'a [T],
+}
+
+/// Such a teacher as kernels take it.
+#[derive(Clone, Copy, Debug)]
+pub struct TopKNumbers<'a, R: Computed> {
+    pub(crate) classes: &'a [u32],
+    pub(crate) log_probs: Numbers<'a, R>,
+    pub(crate) k: usize,
+    pub(crate) rest: Rest,
+}
+
+impl<'a, R: Computed> TopKNumbers<'a, R> {
+    /// The rows before `middle`, which there are, and the others.
+    #[cfg(feature = "rayon")]
+    pub(crate) fn split_at(self, middle: usize) -> (Self, Self) {
+        let middle = middle * self.k;
+        let (classes, other_classes) = self.classes.split_at(middle);
+        let (log_probs, other_log_probs) = self.log_probs.halves(middle);
+        (
+            TopKNumbers { classes, log_probs, ..self },
+            TopKNumbers { classes: other_classes, log_probs: other_log_probs, ..self },
+        )
+    }
+
+    /// The places of one row.
+    #[inline]
+    pub(crate) fn row(&self, index: usize) -> Option<NamedRow<'a, R>> {
+        let start = index.checked_mul(self.k)?;
+        Some(NamedRow {
+            classes: self.classes.get(start..)?.get(..self.k)?,
+            log_probs: self.log_probs.part(start, self.k)?,
+        })
+    }
+}
+
+/// The same as kernels take it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NamedRow<'a, R: Computed> {
+    pub(crate) classes: &'a [u32],
+    pub(crate) log_probs: Numbers<'a, R>,
+}
+
+impl<'a, R: Computed> NamedRow<'a, R> {
+    /// Takes the first `length` places off, or as many as there are; nothing if there are none.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, length: usize) -> Option<Self> {
+        let length = length.min(self.classes.len());
+        let classes = self.classes.split_off(..length)?;
+        let log_probs = self.log_probs.take(length)?;
+        (length > 0).then_some(NamedRow { classes, log_probs })
+    }
 }

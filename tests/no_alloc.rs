@@ -10,8 +10,9 @@ use core::fmt::{self, Debug, Write};
 use std::alloc::System;
 
 use kldiv::{
-    DistillLoss, Divergence, Error, Input, Isa, KlDiv, KlDivLoss, Reduction, Rest, RowState, Rows,
-    Side, Target, Teacher, TopK, Upstream, kl_div, log_softmax, reference, softmax, validate_top_k,
+    DistillLoss, Divergence, Error, ExactSum, Input, Isa, KlDiv, KlDivLoss, Reduction, Rest,
+    RowState, Rows, Side, Target, Teacher, TopK, Upstream, kl_div, log_softmax, reference, softmax,
+    validate_top_k,
 };
 use number::{Number, for_each_number};
 
@@ -182,6 +183,22 @@ fn sparse<T: Number>(isa: Isa, data: &mut Data<T>) -> Result<(), Error> {
     loss.loss_and_grad_student_within(&states, upstream, &mut losses, out)
 }
 
+/// Sums without an order, with numbers that take each way into them.
+fn exact_sums<T: Number>(data: &mut Data<T>) -> Result<(), Error> {
+    let mut sum = ExactSum::new();
+    sum.extend_from_slice(&data.logarithms);
+    for &x in &data.probabilities {
+        sum.add(x);
+    }
+    let mut other = ExactSum::from_bytes(&sum.to_bytes())?;
+    other.merge(&sum);
+    let _: (T, f32, f64) = (other.value(), other.value(), other.value());
+    let _ = (other == sum, ExactSum::from_bytes(&[1, 2]));
+    let _ = write!(Nowhere, "{sum:?}");
+    data.wide[0] = reference::exact_sum(&data.logarithms[..ROWS]);
+    Ok(())
+}
+
 fn faces<T: Number>(data: &mut Data<T>) -> Result<(), Error> {
     let Data { logarithms, probabilities, out, .. } = data;
     let one = out[0];
@@ -259,6 +276,9 @@ fn texts() -> fmt::Result {
         Error::StatesLength { expected: 1, found: 2 },
         Error::Temperature { value: -1.0 },
         Error::Beta { value: 2.0 },
+        Error::ExactSumLength { expected: 1, found: 2 },
+        Error::ExactSumVersion { expected: 1, found: 2 },
+        Error::ExactSumByte { index: 1, found: 9 },
     ];
     for error in errors {
         write!(Nowhere, "{error}")?;
@@ -282,6 +302,8 @@ fn hold<T: Number>() {
     let mut result = Ok(());
     assert_eq!(calls_in(|| result = faces(&mut data)), 0);
     assert_eq!(result, Ok(()));
+    assert_eq!(calls_in(|| result = exact_sums(&mut data)), 0);
+    assert_eq!(result, Ok(()));
     assert_eq!(calls_in(|| oracle(&mut data)), 0);
 }
 
@@ -304,7 +326,23 @@ fn nothing_allocates_on_several_threads() -> Result<(), Error> {
     let Data { logarithms, probabilities, mut out, .. } = data::<f32>();
     let kl = KlDiv::new(Input::LogProbs(&logarithms), Target::Probs(&probabilities))?.parallel();
     let rows = Rows::new(&logarithms, LENGTH / ROWS)?;
+    let teacher = Rows::new(&probabilities, LENGTH / ROWS)?;
+    let loss = DistillLoss::new(rows, Teacher::Logits(teacher))?.parallel();
+    let named: [u32; 2 * ROWS] = core::array::from_fn(|place| place as u32);
+    let top_k = TopK::new(&named, &logarithms[..2 * ROWS], 2, Rest::Bucket)?;
+    let sparse = DistillLoss::new(rows, Teacher::TopK(top_k))?.parallel();
+    let upstream = Upstream::Uniform(0.5);
     let mut everything = || -> Result<(), Error> {
+        let (mut losses, mut states) = ([0.0; ROWS], [RowState::new(); ROWS]);
+        for loss in [loss, sparse] {
+            let _ = (loss.weighted_mean(), loss.reduce(Reduction::Mean));
+            loss.row_losses(&mut losses)?;
+            loss.loss_and_grad_student(upstream, &mut losses, &mut out)?;
+        }
+        loss.grad_teacher(upstream, &mut out)?;
+        loss.row_states(&mut states)?;
+        loss.grad_student_within(&states, upstream, &mut out)?;
+        loss.loss_and_grad_student_within(&states, upstream, &mut losses, &mut out)?;
         let _ = (kl.sum(), kl.entropy(), kl.cross_entropy());
         kl.pointwise(&mut out)?;
         kl.row_sums(&mut out[..ROWS])?;
@@ -320,6 +358,33 @@ fn nothing_allocates_on_several_threads() -> Result<(), Error> {
         assert_eq!(calls_in(|| result = everything()), 0);
         result
     })
+}
+
+/// Nor do numbers of 16 bits, which are widened on the stack.
+#[cfg(feature = "half")]
+#[test]
+fn nothing_allocates_for_numbers_of_16_bits() {
+    use half::bf16;
+
+    let logarithm = |i: usize| bf16::from_f64(-((i % 97) as f64) / 97.0);
+    let logarithms: Vec<bf16> = (0..LENGTH).map(logarithm).collect();
+    let (mut out, mut sums) = (logarithms.clone(), [0.0; ROWS]);
+    let mut everything = || -> Result<(), Error> {
+        let kl = KlDiv::new(Input::LogProbs(&logarithms), Target::LogProbs(&logarithms))?;
+        let _ = (kl.sum(), kl.entropy(), kl.cross_entropy(), kl.validate(ROWS, 1.0));
+        kl.pointwise(&mut out)?;
+        kl.row_sums(&mut sums)?;
+        kl.grad_input(Upstream::Uniform(0.5), &mut out)?;
+        kl.grad_target(Upstream::PerRow(&[0.5; ROWS]), &mut out)?;
+        let rows = Rows::new(&logarithms, LENGTH / ROWS)?;
+        softmax(rows, &mut out)?;
+        let loss = DistillLoss::new(rows, Teacher::Logits(rows))?;
+        loss.loss_and_grad_student(Upstream::Uniform(0.5), &mut sums, &mut out)?;
+        loss.accumulate(true).grad_teacher(Upstream::Uniform(0.5), &mut out)
+    };
+    let mut result = Ok(());
+    assert_eq!(calls_in(|| result = everything()), 0);
+    assert_eq!(result, Ok(()));
 }
 
 /// The counter counts.

@@ -4,8 +4,8 @@
 mod support;
 
 use kldiv::{
-    DistillLoss, Divergence, Error, IGNORED, Input, Isa, KlDiv, Reduction, Rows, Target, Teacher,
-    Upstream, parallel,
+    DistillLoss, Divergence, Error, IGNORED, Input, Isa, KlDiv, Reduction, Rest, RowState, Rows,
+    Target, Teacher, TopK, Upstream, parallel,
 };
 use rayon_core::{ThreadPool, ThreadPoolBuilder};
 use support::{
@@ -261,12 +261,24 @@ fn distilled_rows<R: Number>(rows: usize, classes: usize, pools: &[ThreadPool]) 
     let mut weights: Vec<R> = raw(5, rows, 2.0);
     weights[rows / 2] = R::of(0.0);
     let factors = raw(6, rows, 2.0);
-    for teacher in [Teacher::Logits(numbers), Teacher::LogProbs(numbers), Teacher::Classes(&labels)]
-    {
+    let log_probs: Vec<R> =
+        raw::<R>(7, 3 * rows, 1.0).iter().map(|x| R::of(x.to_f64() - 3.0)).collect();
+    let named: Vec<u32> = (0..3 * rows).map(|place| (place % classes) as u32).collect();
+    let top_k = TopK::new(&named, &log_probs, 3, Rest::Bucket).expect("three a row");
+    for teacher in [
+        Teacher::Logits(numbers),
+        Teacher::LogProbs(numbers),
+        Teacher::Classes(&labels),
+        Teacher::TopK(top_k),
+    ] {
         for divergence in [Divergence::Forward, Divergence::JensenShannon { beta: R::of(0.3) }] {
             for accumulate in [false, true] {
-                let loss = DistillLoss::new(student, teacher)
-                    .and_then(|loss| loss.divergence(divergence))
+                let loss = DistillLoss::new(student, teacher).expect("shapes that agree");
+                if divergence != Divergence::Forward && matches!(teacher, Teacher::TopK(_)) {
+                    continue;
+                }
+                let loss = loss
+                    .divergence(divergence)
                     .and_then(|loss| loss.row_weights(&weights))
                     .expect("shapes that agree")
                     .accumulate(accumulate);
@@ -282,6 +294,83 @@ fn distilled_rows<R: Number>(rows: usize, classes: usize, pools: &[ThreadPool]) 
             }
         }
     }
+}
+
+/// Everything that rows in pieces can be asked for. A macro, as above.
+macro_rules! everything_of_pieces {
+    ($loss:expr, $rows:expr, $len:expr, $factors:expr) => {{
+        let (loss, rows, len): (_, usize, usize) = ($loss, $rows, $len);
+        let mut states = vec![RowState::new(); rows];
+        // The second time into what is there.
+        loss.row_states(&mut states).expect("a state for each row");
+        loss.row_states(&mut states).expect("a state for each row");
+        let numbers: Vec<R> = states.iter().flat_map(|state| state.to_array()).collect();
+        let mut answers = vec![Answer::new("states", &numbers)];
+        for upstream in [Upstream::Uniform(R::of(-0.37)), Upstream::PerRow($factors)] {
+            let mut losses = vec![R::of(f64::NAN); rows];
+            let mut grad: Vec<R> = raw(3, len, 1.0);
+            loss.grad_student_within(&states, upstream, &mut grad).expect("lengths that agree");
+            answers.push(Answer::new("gradient", &grad));
+            loss.loss_and_grad_student_within(&states, upstream, &mut losses, &mut grad)
+                .expect("as before");
+            answers.push(Answer::new("both", &[&losses[..], &grad].concat()));
+        }
+        answers
+    }};
+}
+
+fn rows_in_pieces<R: Number>(rows: usize, classes: usize, pools: &[ThreadPool]) {
+    let strides = [classes + 3, classes + 1];
+    let [x, t] = [1, 2].map(|seed| raw::<R>(seed, rows * strides[seed as usize - 1], 8.0));
+    let student = Rows::strided(&x, classes, strides[0]).expect("whole rows");
+    let teacher = Rows::strided(&t, classes, strides[1]).expect("whole rows");
+    let mut weights: Vec<R> = raw(5, rows, 2.0);
+    weights[rows / 2] = R::of(0.0);
+    let factors = raw(6, rows, 2.0);
+    let loss = DistillLoss::new(student, Teacher::Logits(teacher))
+        .and_then(|loss| loss.row_weights(&weights))
+        .expect("shapes that agree");
+    for divergence in [Divergence::Forward, Divergence::Reverse] {
+        for accumulate in [false, true] {
+            let loss = loss.divergence(divergence).expect("no share").accumulate(accumulate);
+            let expected = everything_of_pieces!(loss, rows, x.len(), &factors);
+            for pool in pools {
+                let found = pool
+                    .install(|| everything_of_pieces!(loss.parallel(), rows, x.len(), &factors));
+                let threads = pool.current_num_threads();
+                let context = (R::NAME, rows, classes, divergence, accumulate, threads);
+                assert_same(&context, &found, &expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn pieces_of_rows() {
+    let pools: Vec<_> = pools().collect();
+    for_each_number!(R => for (rows, classes) in [(1, 70_000), (5, 20_011), (700, 101)] {
+        rows_in_pieces::<R>(rows, classes, &pools);
+    });
+}
+
+/// The errors of one thread, and nothing written.
+#[test]
+fn errors_of_pieces() {
+    let values = [0.5_f32; 6];
+    let rows = Rows::new(&values, 3).expect("two rows");
+    let loss = DistillLoss::new(rows, Teacher::Logits(rows)).expect("equal shapes");
+    let (mut states, mut losses, mut grad) = ([RowState::new(); 3], [7.25; 3], [7.25; 6]);
+    let (one, wrong) = (Upstream::Uniform(1.0), Err(Error::StatesLength { expected: 2, found: 3 }));
+    assert_eq!(loss.parallel().row_states(&mut states), wrong);
+    assert_eq!(loss.parallel().grad_student_within(&states, one, &mut grad), wrong);
+    let wrong = Err(Error::OutputLength { expected: 2, found: 3 });
+    let refused =
+        loss.parallel().loss_and_grad_student_within(&states[..2], one, &mut losses, &mut grad);
+    assert_eq!(refused, wrong);
+    let mixture = loss.divergence(Divergence::JensenShannon { beta: 0.5 }).expect("a share");
+    let wrong = Err(Error::PiecesDivergence { rows: 2 });
+    assert_eq!(mixture.parallel().grad_student_within(&states[..2], one, &mut grad), wrong);
+    assert!(grad.iter().chain(&losses).all(|&x| x == 7.25) && states == [RowState::new(); 3]);
 }
 
 /// Few long rows, many short ones, more than are under way at a time.

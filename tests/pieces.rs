@@ -201,6 +201,20 @@ fn many_pieces() {
     });
 }
 
+/// Each piece raises the references, by a step whose exponential is rounded alike each time: errors add up.
+#[test]
+fn rising_pieces() {
+    for_each_number!(R => for height in [0.27, 0.53, 1.09, 3.0, 40.0] {
+        let cuts: Vec<usize> = (0..1_000).collect();
+        let mut cut = random::<R>(1, 1_000, &cuts, 1.0, 0.0);
+        for (i, (x, t)) in cut.student.iter_mut().zip(&mut cut.teacher).enumerate() {
+            let part = i as f64 / 1_000.0;
+            (*x, *t) = (R::of(height * part), R::of(height / 3.0 * part));
+        }
+        compare(&cut);
+    });
+}
+
 #[test]
 fn nothing_changes_no_bit() {
     for_each_number!(R => {

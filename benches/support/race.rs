@@ -80,6 +80,17 @@ impl<'a> Race<'a> {
         println!("   {:.3} / {:.3} ns", one.median(), other.median());
     }
 
+    /// A row of the table: how many times as long as `than` `name` takes, without so many nanoseconds for an element
+    /// that it may take beside.
+    pub(crate) fn time_beside(&self, name: &str, than: &str, beside: f64, goal: Option<f64>) {
+        let (Some(one), Some(other)) = (self.find(name), self.find(than)) else { return };
+        let times = one.times.iter().zip(&other.times);
+        let ratio = median(times.map(|(one, other)| (one - beside) / other));
+        let verdict = goal.map(|goal| ("<=", goal, ratio <= goal));
+        show(&format!("{name} / {than}"), &format!("{ratio:.3}"), verdict);
+        println!("   {:.4} / {:.4} ns", one.median(), other.median());
+    }
+
     /// A row of the table: the time itself.
     pub(crate) fn time(&self, name: &str, goal: Option<f64>) {
         let Some(contestant) = self.find(name) else { return };

@@ -121,7 +121,9 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command, Failure> {
             Long("labels") => typed.labels = Some(PathBuf::from(parser.value()?)),
             Long("reduction") => options.reduction = Some(reduction(&parser.value()?.string()?)?),
             Long("divergence") => options.divergence = divergence(&parser.value()?.string()?)?,
-            Long("temperature") => options.temperature = Some(parser.value()?.parse()?),
+            Long("temperature") => {
+                options.temperature = Some(temperature(&parser.value()?.string()?)?);
+            }
             Long("distance") => options.distance = true,
             Long("base") => options.base = base(&parser.value()?.string()?)?,
             Long("classes") => options.classes = Some(classes(&parser.value()?.string()?)?),
@@ -263,6 +265,10 @@ fn base(word: &str) -> Result<Base, Failure> {
         "2" => Ok(Base::Two),
         _ => usage(format!("--base {word}: not one of e (nats), 2 (bits)")),
     }
+}
+
+fn temperature(word: &str) -> Result<f64, Failure> {
+    word.parse().or_else(|_| usage(format!("--temperature {word}: not a number")))
 }
 
 fn classes(word: &str) -> Result<usize, Failure> {

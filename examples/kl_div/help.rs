@@ -47,7 +47,8 @@ Statistics of the rows, in place of the loss:
 Files are read in blocks and may be larger than memory. Built with --features rayon, all threads work,
 or as many as --threads N says; results have the same bits whatever their number.
 
-An array without elements has the losses of nothing, as in PyTorch: its sum is 0, its mean NaN.
+An array without elements, or whose rows are all left out, has the losses of nothing, as in PyTorch: its
+sum is 0, its mean NaN.
 
 Exit status: 0 done, 1 a file cannot be used or a check failed, 2 the command line is wrong.
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use kldiv::IGNORED;
 
 use crate::Failure;
-use crate::npy::{self, Matrix, Scratch};
+use crate::npy::{self, Item, Matrix, Scratch};
 
 /// PyTorch's label of a row that does not count.
 const LEFT_OUT: i128 = -100;
@@ -48,11 +48,17 @@ impl Labels {
 
     fn misfit(&self, row: usize, value: i128, classes: usize) -> Failure {
         let name = &self.matrix.file.name;
-        let hint = match value {
-            // -100 as it comes out of a conversion to an unsigned type.
-            0xffff_ff9c | 0xffff_ffff_ffff_ff9c => "; it was -100 before it became unsigned",
-            _ if value < 0 => "; only -100 says that a row is left out",
-            _ => "",
+        let was_left_out = match self.matrix.file.item {
+            Item::Integer { is_signed: false, size } => value == LEFT_OUT + (1 << (8 * size)),
+            // Widened after it had become unsigned.
+            _ => value == LEFT_OUT + (1 << 32),
+        };
+        let hint = if was_left_out {
+            "; it was -100 before it became unsigned"
+        } else if value < 0 {
+            "; only -100 says that a row is left out"
+        } else {
+            ""
         };
         Failure::Data(format!(
             "{name}: the label of row {row} is {value}, not one of the {classes} classes from 0{hint}"

@@ -70,6 +70,7 @@ fn print_loss<T: Number>(
     let of_rows = files.labels.is_some() || options.distance;
     let divisor = match (reduction, files.batch) {
         (Reduction::Sum | Reduction::None | Reduction::Rows, _) => 1,
+        (Reduction::Mean, _) if files.is_empty() => 0,
         (Reduction::Mean, _) if of_rows => files.counted_rows(),
         (Reduction::Mean, _) => files.rows * files.classes,
         (Reduction::BatchMean, Some(batch)) => batch,

@@ -33,7 +33,7 @@ impl<T: Number> Settings<T> {
         if any.temperature(temperature).is_err() {
             let (given, kind) = (options.temperature.unwrap_or(1.0), core::any::type_name::<T>());
             let given = shortest(given);
-            return Err(Failure::Data(format!(
+            return Err(Failure::Usage(format!(
                 "temperature {given} is not a positive, normal, finite number of {kind}"
             )));
         }
@@ -273,7 +273,16 @@ fn soften<T: Number>(logits: &mut [T], classes: usize, temperature: T) {
             }
         }
         if largest.to_f64().is_finite() {
-            row.iter_mut().for_each(|logit| *logit = (*logit - largest) / temperature);
+            for logit in row {
+                // Its half is in range where the difference is not.
+                let half = *logit / T::from(2.0) - largest / T::from(2.0);
+                let apart = *logit - largest;
+                *logit = if apart.to_f64() == f64::NEG_INFINITY {
+                    half / temperature * T::from(2.0)
+                } else {
+                    apart / temperature
+                };
+            }
         }
     }
 }

@@ -103,7 +103,7 @@ impl Statistics {
         let has_labels = files.labels.is_some();
         Summary {
             rows: self.rows,
-            ignored_rows: files.rows as u64 - self.rows,
+            ignored_rows: files.labels.as_ref().map_or(0, |labels| labels.ignored as u64),
             classes: files.classes,
             divergence: match options.divergence {
                 Divergence::Forward => "forward",

@@ -18,7 +18,7 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 linker=$sysroot/lib/rustlib/$host/bin/rust-lld
 [ -x "$linker" ] || { echo "no linker at $linker" >&2; exit 1; }
 
-options=(--quiet --release --lib --no-default-features --features panic-handler --crate-type staticlib
+options=(--quiet --release --lib --no-default-features --features panic-handler,half --crate-type staticlib
   --target wasm32-unknown-unknown)
 if [ ! -d "$sysroot/lib/rustlib/wasm32-unknown-unknown" ]; then
   [ -f "$sysroot/lib/rustlib/src/rust/library/Cargo.lock" ] ||

@@ -1,7 +1,10 @@
 /** KL divergence as a loss: D(target ‖ input) in nats, as typed arrays in and numbers out. */
 
-/** Numbers of one call are all in arrays of one kind. */
-export type Numbers = Float32Array | Float64Array;
+/** Numbers of one call are all in arrays of one kind. Those of 16 bits are in a `Uint16Array`, as their bits. */
+export type Numbers = Float32Array | Float64Array | Uint16Array;
+
+/** Sums, losses, weights and factors: numbers of 16 bits are computed with in `f32`. */
+export type Real<T extends Numbers> = T extends Uint16Array ? Float32Array : T;
 
 /** As a label: the row takes no part. */
 export const IGNORED: 0xffffffff;
@@ -23,7 +26,12 @@ export function load(options?: {
   simd128?: boolean;
 }): Promise<Kldiv>;
 
-export interface Isa {
+export interface Type {
+  /** What a `Uint16Array` holds, which must be said; other arrays say it themselves. */
+  type?: 'f16' | 'bf16' | 'f32' | 'f64';
+}
+
+export interface Isa extends Type {
   /** The results have the same bits with each. */
   isa?: 'best' | 'scalar' | 'simd128';
 }
@@ -50,7 +58,7 @@ export interface Out<T extends Numbers> {
 
 export interface Upstream<T extends Numbers> {
   /** Of the loss by each term: one factor for all, or one for each row; for pairs also one for each element. */
-  upstream?: number | T;
+  upstream?: number | Real<T>;
 }
 
 export interface Distill<T extends Numbers> extends Isa {
@@ -65,7 +73,7 @@ export interface Distill<T extends Numbers> extends Isa {
   /** Divides the logits of both. Default: 1. */
   temperature?: number;
   /** One for each row. A row of weight 0 is not read. */
-  weights?: T;
+  weights?: Real<T>;
 }
 
 /** Numbers that lie in the module's memory. Calls read and write them where they are, without copies. */
@@ -97,7 +105,7 @@ export class Kldiv {
   /** The divergence's terms, one an element. */
   pointwise<T extends Numbers>(input: T, target: T, options?: Pair & Out<T>): T;
   /** The divergence of each of `rows` rows of one length. */
-  rowSums<T extends Numbers>(input: T, target: T, rows: number, options?: Pair & Out<T>): T;
+  rowSums<T extends Numbers>(input: T, target: T, rows: number, options?: Pair & Out<Real<T>>): Real<T>;
   /** The derivative by the input, times the upstream gradient. */
   gradInput<T extends Numbers>(input: T, target: T, options?: Pair & Upstream<T> & Out<T>): T;
   /** The derivative by the target, times the upstream gradient. */
@@ -106,16 +114,16 @@ export class Kldiv {
   validate<T extends Numbers>(input: T, target: T, rows: number, tolerance?: number, options?: Pair): void;
 
   /** Rows of `classes` logits to natural logarithms of probabilities. */
-  logSoftmax<T extends Numbers>(logits: T, classes: number, options?: Out<T>): T;
+  logSoftmax<T extends Numbers>(logits: T, classes: number, options?: Type & Out<T>): T;
   /** Rows of `classes` logits to probabilities. */
-  softmax<T extends Numbers>(logits: T, classes: number, options?: Out<T>): T;
+  softmax<T extends Numbers>(logits: T, classes: number, options?: Type & Out<T>): T;
 
   /** The divergence of each row between the softmax of a student's logits and a teacher, or labels. */
-  distill<T extends Numbers>(student: T, teacher: T | Uint32Array, options: Distill<T> & Out<T>): T;
+  distill<T extends Numbers>(student: T, teacher: T | Uint32Array, options: Distill<T> & Out<Real<T>>): Real<T>;
   /** The same, and the derivative of each row's divergence by the student's logits, times the upstream gradient. */
   distillGrad<T extends Numbers>(
     student: T,
     teacher: T | Uint32Array,
-    options: Distill<T> & Upstream<T> & { losses?: T; grad?: T },
-  ): { losses: T; grad: T };
+    options: Distill<T> & Upstream<T> & { losses?: Real<T>; grad?: T },
+  ): { losses: Real<T>; grad: T };
 }

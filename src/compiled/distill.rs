@@ -1,5 +1,6 @@
 //! Losses between rows of logits, for each type.
 
+use crate::float::Computed;
 use crate::kernel::distill::problem::{Gradient, Outcome, Party, Problem, Wanted};
 #[cfg(feature = "rayon")]
 use crate::kernel::distill::rows::RowSums;
@@ -8,7 +9,7 @@ use crate::kernel::distill::states;
 use crate::row_state::RowState;
 
 /// Losses between rows of logits, and their gradients.
-pub trait Distill<T> {
+pub trait Distill<T: Computed> {
     /// All that is wanted, over all rows.
     fn distill(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T>;
     /// The same problem with weights so small that their sums stay in range.

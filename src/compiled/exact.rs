@@ -13,8 +13,8 @@ pub trait Exact<T> {
 }
 
 macro_rules! compile {
-    ($($elem:ty),+) => {$(
-        impl Exact<$elem> for $elem {
+    ($($elem:ty as $kernels:ty),+) => {$(
+        impl Exact<$elem> for $kernels {
             #[inline]
             fn add(total: &mut FixedPoint, x: $elem) {
                 total.add::<$elem, $elem>(x);
@@ -29,4 +29,6 @@ macro_rules! compile {
     )+};
 }
 
-compile!(f32, f64);
+compile!(f32 as f32, f64 as f64);
+#[cfg(feature = "half")]
+compile!(half::f16 as f32, half::bf16 as f32);

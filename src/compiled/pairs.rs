@@ -1,7 +1,7 @@
 //! Sums and elementwise results of an input and a target, for each type and each pair of forms.
 
 use crate::backend::{Backend, Number};
-use crate::forms::{Input, Target};
+use crate::float::Computed;
 use crate::formula::Formula;
 use crate::formula::divergence::{CrossEntropy, Entropy, Forward, InputGrad, Mass, Of, TargetGrad};
 use crate::formula::forms::{LnProbs, Probs};
@@ -9,13 +9,14 @@ use crate::formula::forms::{LnProbs, Probs};
 use crate::kernel::sum::ChunkSum;
 use crate::kernel::sum::RowSums;
 use crate::kernel::write::Map;
+use crate::numbers::{Numbers, Places};
 #[cfg(feature = "rayon")]
 use crate::stream::compensated::Compensated;
 use crate::upstream::Upstream;
 
 /// The kernels of a pair. Slices that go together have one length; `row_length`, 0 only where that is
 /// 0, divides it.
-pub trait Pairs<T> {
+pub trait Pairs<T: Computed> {
     /// `Σ p·(ln p − ln q)` of each row.
     fn row_sums(pair: Pair<'_, T>, row_length: usize, out: &mut [T]);
     /// `Σ p·(ln p − ln q)`.
@@ -27,11 +28,21 @@ pub trait Pairs<T> {
     /// `Σ p`.
     fn mass(of: Single<'_, T>) -> T;
     /// `p·(ln p − ln q)`.
-    fn pointwise(pair: Pair<'_, T>, out: &mut [T]);
+    fn pointwise(pair: Pair<'_, T>, out: Places<'_, T>);
     /// Its derivative by the input.
-    fn grad_input(pair: Pair<'_, T>, row_length: usize, upstream: Upstream<'_, T>, out: &mut [T]);
+    fn grad_input(
+        pair: Pair<'_, T>,
+        row_length: usize,
+        upstream: Upstream<'_, T>,
+        out: Places<'_, T>,
+    );
     /// Its derivative by the target.
-    fn grad_target(pair: Pair<'_, T>, row_length: usize, upstream: Upstream<'_, T>, out: &mut [T]);
+    fn grad_target(
+        pair: Pair<'_, T>,
+        row_length: usize,
+        upstream: Upstream<'_, T>,
+        out: Places<'_, T>,
+    );
     /// The total over one chunk of a stream: at most [`CHUNK`](crate::stream::order::CHUNK) elements.
     #[cfg(feature = "rayon")]
     fn chunk(of: Total, pair: Pair<'_, T>) -> Compensated<T>;
@@ -49,27 +60,36 @@ pub enum Total {
     Entropy,
 }
 
+/// What numbers say of probabilities.
+#[derive(Clone, Copy, Debug)]
+pub enum Form {
+    /// They are probabilities.
+    Probs,
+    /// They are their natural logarithms.
+    LogProbs,
+}
+
 /// Two distributions and what to run on.
 #[derive(Clone, Copy, Debug)]
-pub struct Pair<'a, T> {
+pub struct Pair<'a, T: Computed> {
     pub(crate) backend: Backend,
-    pub(crate) input: Input<'a, T>,
-    pub(crate) target: Target<'a, T>,
+    pub(crate) input: (Form, Numbers<'a, T>),
+    pub(crate) target: (Form, Numbers<'a, T>),
 }
 
 /// One distribution and what to run on.
 #[derive(Clone, Copy, Debug)]
-pub struct Single<'a, T> {
+pub struct Single<'a, T: Computed> {
     pub(crate) backend: Backend,
-    pub(crate) values: Target<'a, T>,
+    pub(crate) values: (Form, Numbers<'a, T>),
 }
 
 #[inline(always)]
 fn row_sums<T: Number, F: Formula<T>>(
     formula: F,
     backend: Backend,
-    x: &[T],
-    t: &[T],
+    x: Numbers<'_, T>,
+    t: Numbers<'_, T>,
     row_length: usize,
     out: &mut [T],
 ) {
@@ -77,7 +97,12 @@ fn row_sums<T: Number, F: Formula<T>>(
 }
 
 #[inline(always)]
-fn sum<T: Number, F: Formula<T>>(formula: F, backend: Backend, x: &[T], t: &[T]) -> T {
+fn sum<T: Number, F: Formula<T>>(
+    formula: F,
+    backend: Backend,
+    x: Numbers<'_, T>,
+    t: Numbers<'_, T>,
+) -> T {
     let mut out = [T::ZERO];
     row_sums(formula, backend, x, t, t.len(), &mut out);
     out[0]
@@ -88,8 +113,8 @@ fn sum<T: Number, F: Formula<T>>(formula: F, backend: Backend, x: &[T], t: &[T])
 fn chunk<T: Number, F: Formula<T>>(
     formula: F,
     backend: Backend,
-    x: &[T],
-    t: &[T],
+    x: Numbers<'_, T>,
+    t: Numbers<'_, T>,
 ) -> Compensated<T> {
     backend.run(ChunkSum { formula, x, t })
 }
@@ -98,11 +123,11 @@ fn chunk<T: Number, F: Formula<T>>(
 fn write<T: Number, F: Formula<T>>(
     formula: F,
     backend: Backend,
-    x: &[T],
-    t: &[T],
+    x: Numbers<'_, T>,
+    t: Numbers<'_, T>,
     row_length: usize,
     upstream: Upstream<'_, T>,
-    out: &mut [T],
+    out: Places<'_, T>,
 ) {
     backend.run(Map { formula, x, t, row_length, upstream, out });
 }
@@ -115,8 +140,8 @@ macro_rules! compiled {
     ) => {{
         fn compiled(
             backend: Backend,
-            x: &[$elem],
-            t: &[$elem],
+            x: Numbers<'_, $elem>,
+            t: Numbers<'_, $elem>,
             $($argument: $type),*
         ) -> $out {
             $function(<$formula>::NEW, backend, x, t, $($argument),*)
@@ -130,16 +155,16 @@ macro_rules! compiled {
 macro_rules! of_pair {
     ($pair:ident, $elem:ty, $family:ident, $($call:tt)*) => {
         match ($pair.input, $pair.target) {
-            (Input::LogProbs(x), Target::Probs(t)) => {
+            ((Form::LogProbs, x), (Form::Probs, t)) => {
                 compiled!($elem, Of<$family, LnProbs, Probs>, $pair.backend, x, t, $($call)*)
             }
-            (Input::LogProbs(x), Target::LogProbs(t)) => {
+            ((Form::LogProbs, x), (Form::LogProbs, t)) => {
                 compiled!($elem, Of<$family, LnProbs, LnProbs>, $pair.backend, x, t, $($call)*)
             }
-            (Input::Probs(x), Target::Probs(t)) => {
+            ((Form::Probs, x), (Form::Probs, t)) => {
                 compiled!($elem, Of<$family, Probs, Probs>, $pair.backend, x, t, $($call)*)
             }
-            (Input::Probs(x), Target::LogProbs(t)) => {
+            ((Form::Probs, x), (Form::LogProbs, t)) => {
                 compiled!($elem, Of<$family, Probs, LnProbs>, $pair.backend, x, t, $($call)*)
             }
         }
@@ -149,10 +174,10 @@ macro_rules! of_pair {
 macro_rules! of_single {
     ($single:ident, $elem:ty, $family:ident, $($call:tt)*) => {
         match $single.values {
-            Target::Probs(t) => {
+            (Form::Probs, t) => {
                 compiled!($elem, Of<$family, LnProbs, Probs>, $single.backend, t, t, $($call)*)
             }
-            Target::LogProbs(t) => {
+            (Form::LogProbs, t) => {
                 compiled!($elem, Of<$family, LnProbs, LnProbs>, $single.backend, t, t, $($call)*)
             }
         }
@@ -175,7 +200,7 @@ macro_rules! compile {
                 #[inline]
                 fn sum(pair: Pair<'_, $elem>) -> $elem {
                     let mut out = [0.0];
-                    Self::row_sums(pair, pair.target.values().len(), &mut out);
+                    Self::row_sums(pair, pair.target.1.len(), &mut out);
                     out[0]
                 }
                 #[inline]
@@ -191,10 +216,10 @@ macro_rules! compile {
                     of_single!(of, $elem, Mass, sum() -> $elem)
                 }
                 #[inline]
-                fn pointwise(pair: Pair<'_, $elem>, out: &mut [$elem]) {
+                fn pointwise(pair: Pair<'_, $elem>, out: Places<'_, $elem>) {
                     let (row_length, upstream) = (out.len().max(1), Upstream::Uniform(1.0));
                     of_pair!(pair, $elem, Forward, write(
-                        row_length: usize, upstream: Upstream<'_, $elem>, out: &mut [$elem]
+                        row_length: usize, upstream: Upstream<'_, $elem>, out: Places<'_, $elem>
                     ) -> ());
                 }
                 #[inline]
@@ -202,10 +227,10 @@ macro_rules! compile {
                     pair: Pair<'_, $elem>,
                     row_length: usize,
                     upstream: Upstream<'_, $elem>,
-                    out: &mut [$elem],
+                    out: Places<'_, $elem>,
                 ) {
                     of_pair!(pair, $elem, InputGrad, write(
-                        row_length: usize, upstream: Upstream<'_, $elem>, out: &mut [$elem]
+                        row_length: usize, upstream: Upstream<'_, $elem>, out: Places<'_, $elem>
                     ) -> ());
                 }
                 #[inline]
@@ -213,10 +238,10 @@ macro_rules! compile {
                     pair: Pair<'_, $elem>,
                     row_length: usize,
                     upstream: Upstream<'_, $elem>,
-                    out: &mut [$elem],
+                    out: Places<'_, $elem>,
                 ) {
                     of_pair!(pair, $elem, TargetGrad, write(
-                        row_length: usize, upstream: Upstream<'_, $elem>, out: &mut [$elem]
+                        row_length: usize, upstream: Upstream<'_, $elem>, out: Places<'_, $elem>
                     ) -> ());
                 }
                 #[cfg(feature = "rayon")]

@@ -1,39 +1,49 @@
 //! Softmax and its logarithm, for each type.
 
 use crate::backend::Backend;
+use crate::float::Computed;
 use crate::kernel::softmax::{ShareForm, Softmax};
-use crate::rows::{Rows, RowsMut};
+use crate::numbers::Places;
+use crate::rows::{NumberRows, PlaceRows};
 
 /// Rows of logits as shares of their sums of exponentials.
-pub trait Shares<T> {
+pub trait Shares<R: Computed> {
     /// The logarithms of the shares.
-    fn log_softmax(backend: Backend, logits: Rows<'_, T>, out: &mut [T]);
+    fn log_softmax(backend: Backend, logits: NumberRows<'_, R>, out: Places<'_, R>);
     /// The shares.
-    fn softmax(backend: Backend, logits: Rows<'_, T>, out: &mut [T]);
+    fn softmax(backend: Backend, logits: NumberRows<'_, R>, out: Places<'_, R>);
 }
 
 // Two modules, so that the compiler can work on both types at once.
 macro_rules! compile {
     ($module:ident, $elem:ty) => {
         mod $module {
-            use super::{Backend, Rows, RowsMut, ShareForm, Shares, Softmax};
+            use super::{Backend, NumberRows, PlaceRows, Places, ShareForm, Shares, Softmax};
 
             fn run(
                 backend: Backend,
                 form: ShareForm,
-                logits: Rows<'_, $elem>,
-                values: &mut [$elem],
+                logits: NumberRows<'_, $elem>,
+                values: Places<'_, $elem>,
             ) {
-                let Rows { classes, stride, .. } = logits;
-                let out = RowsMut { values, classes, stride };
+                let NumberRows { classes, stride, .. } = logits;
+                let out = PlaceRows { values, classes, stride };
                 backend.run(Softmax { form, logits, out });
             }
 
             impl Shares<$elem> for $elem {
-                fn log_softmax(backend: Backend, logits: Rows<'_, $elem>, out: &mut [$elem]) {
+                fn log_softmax(
+                    backend: Backend,
+                    logits: NumberRows<'_, $elem>,
+                    out: Places<'_, $elem>,
+                ) {
                     run(backend, ShareForm::Logarithm, logits, out);
                 }
-                fn softmax(backend: Backend, logits: Rows<'_, $elem>, out: &mut [$elem]) {
+                fn softmax(
+                    backend: Backend,
+                    logits: NumberRows<'_, $elem>,
+                    out: Places<'_, $elem>,
+                ) {
                     run(backend, ShareForm::Probability, logits, out);
                 }
             }

@@ -4,10 +4,10 @@ use crate::compiled::distill::Distill;
 use crate::distill::DistillLoss;
 use crate::element::Element;
 use crate::error::Error;
-use crate::kernel::distill::problem::Party;
+use crate::kernel::distill::problem::{Gradient, Party};
 use crate::row_state::RowState;
 use crate::shape;
-use crate::teacher::{Divergence, Teacher};
+use crate::teacher::{Divergence, TeacherNumbers};
 use crate::upstream::Upstream;
 
 impl<T: Element<Real = T>> RowState<T> {
@@ -24,11 +24,12 @@ impl<T: Element<Real = T>> RowState<T> {
     #[must_use]
     pub const fn new() -> Self {
         RowState {
-            temperature: T::ZERO,
             student: [T::ZERO; 2],
             teacher: [T::ZERO; 2],
             forward: T::ZERO,
             reverse: T::ZERO,
+            temperature: T::ZERO,
+            unused: T::ZERO,
         }
     }
 
@@ -68,7 +69,8 @@ impl<T: Element<Real = T>> RowState<T> {
     /// that is smaller than that has no digit of its own; the parts of it that
     /// [`loss_and_grad_student_within`](DistillLoss::loss_and_grad_student_within) gives have.
     /// # Special values
-    /// NaN where the row has no softmax. Never negative; 0 for rows with equal bits.
+    /// NaN where the row has no softmax. Never negative; 0 for rows with equal bits. +∞ where `Σ p·(t − s)`, taken
+    /// before it is divided by `Σ p`, is out of range.
     /// # Examples
     /// See [`RowState`].
     #[must_use]
@@ -99,7 +101,8 @@ impl<T: Element<Real = T>> RowState<T> {
     /// `ln Σ e^(s/τ)` over the student's logits `s` seen so far; −∞ for none.
     ///
     /// # Accuracy
-    /// The temperature divides a logit here, so a few `u` of the largest of them over it.
+    /// The temperature divides a logit here, so a few `u` of the largest of them over it, and of the result; after
+    /// `m` mergers on the longest way `m·u` more.
     /// # Examples
     /// See [`merge`](RowState::merge).
     #[must_use]
@@ -125,17 +128,17 @@ impl<T: Element<Real = T>> RowState<T> {
     /// ```
     #[must_use]
     pub fn to_array(self) -> [T; 8] {
-        let RowState { temperature, student, teacher, forward, reverse } = self;
+        let RowState { student, teacher, forward, reverse, temperature, unused } = self;
         let ([a, b], [c, d]) = (student, teacher);
-        [a, b, c, d, forward, reverse, temperature, T::ZERO]
+        [a, b, c, d, forward, reverse, temperature, unused]
     }
 
     /// The state that [`to_array`](RowState::to_array) made these numbers of. From others comes a state that means
     /// nothing.
     #[must_use]
     pub fn from_array(numbers: [T; 8]) -> Self {
-        let [a, b, c, d, forward, reverse, temperature, _] = numbers;
-        RowState { temperature, student: [a, b], teacher: [c, d], forward, reverse }
+        let [a, b, c, d, forward, reverse, temperature, unused] = numbers;
+        RowState { student: [a, b], teacher: [c, d], forward, reverse, temperature, unused }
     }
 }
 
@@ -204,7 +207,9 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
         upstream: Upstream<'_, S::Real>,
         grad: &mut [S],
     ) -> Result<(), Error> {
-        self.within(whole, upstream, &mut [], grad)
+        let gradient = self.grad_within(whole.len(), upstream, grad)?;
+        S::Kernels::within(self.problem, whole, &mut [], gradient);
+        Ok(())
     }
 
     /// [`grad_student_within`](DistillLoss::grad_student_within), and these classes' part of each row's loss, times
@@ -241,36 +246,34 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
         grad: &mut [S],
     ) -> Result<(), Error> {
         shape::output(self.rows(), losses.len())?;
-        self.within(whole, upstream, losses, grad)
-    }
-
-    fn within(
-        &self,
-        whole: &[RowState<S::Real>],
-        upstream: Upstream<'_, S::Real>,
-        losses: &mut [S::Real],
-        grad: &mut [S],
-    ) -> Result<(), Error> {
-        self.pieces(whole.len())?;
-        match self.problem.divergence {
-            Divergence::Forward | Divergence::Reverse => {}
-            Divergence::JensenShannon { .. } => {
-                return Err(Error::PiecesDivergence { rows: self.rows() });
-            }
-        }
-        let gradient = self.grad_of_student(upstream, grad)?;
+        let gradient = self.grad_within(whole.len(), upstream, grad)?;
         S::Kernels::within(self.problem, whole, losses, gradient);
         Ok(())
     }
 
+    /// The gradient of pieces, once it is sure that it can be had.
+    pub(crate) fn grad_within<'b>(
+        &self,
+        states: usize,
+        upstream: Upstream<'b, S::Real>,
+        grad: &'b mut [S],
+    ) -> Result<Gradient<'b, S::Real>, Error> {
+        self.pieces(states)?;
+        match self.problem.divergence {
+            Divergence::Forward | Divergence::Reverse => self.grad_of_student(upstream, grad),
+            Divergence::JensenShannon { .. } => Err(Error::PiecesDivergence { rows: self.rows() }),
+        }
+    }
+
     /// Whether there are pieces of so many rows.
-    fn pieces(&self, states: usize) -> Result<(), Error> {
+    pub(crate) fn pieces(&self, states: usize) -> Result<(), Error> {
         let rows = self.rows();
         match self.problem.teacher {
-            Teacher::Logits(_) => shape::states(rows, states),
-            Teacher::LogProbs(_) | Teacher::Probs(_) | Teacher::Classes(_) | Teacher::TopK(_) => {
-                Err(Error::PiecesTeacher { rows })
-            }
+            TeacherNumbers::Logits(_) => shape::states(rows, states),
+            TeacherNumbers::LogProbs(_)
+            | TeacherNumbers::Probs(_)
+            | TeacherNumbers::Classes(_)
+            | TeacherNumbers::TopK(_) => Err(Error::PiecesTeacher { rows }),
         }
     }
 }

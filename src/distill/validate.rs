@@ -1,14 +1,14 @@
 //! The opt-in check of what a student and a teacher are said to be.
 
 use crate::backend::Backend;
-use crate::compiled::pairs::{Pairs, Single};
+use crate::compiled::pairs::{Form, Pairs, Single};
 use crate::distill::DistillLoss;
 use crate::element::Element;
 use crate::error::{Error, Side};
-use crate::forms::Target;
+use crate::numbers::Numbers;
 use crate::stream::order::SMALL;
-use crate::teacher::{IGNORED, Teacher};
-use crate::top_k::{TopK, TopKRow};
+use crate::teacher::{IGNORED, TeacherNumbers};
+use crate::top_k::{NamedRow, TopK};
 
 impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
     /// Checks that the numbers are what they are said to be: each row of logits has a softmax (no NaN, no +∞,
@@ -48,39 +48,41 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
         for row in 0..student.rows() {
             let weight = self.problem.weights.and_then(|weights| weights.get(row));
             let is_ignored = match self.problem.teacher {
-                Teacher::Classes(classes) => classes.get(row) == Some(&IGNORED),
-                Teacher::Logits(_)
-                | Teacher::LogProbs(_)
-                | Teacher::Probs(_)
-                | Teacher::TopK(_) => false,
+                TeacherNumbers::Classes(classes) => classes.get(row) == Some(&IGNORED),
+                TeacherNumbers::Logits(_)
+                | TeacherNumbers::LogProbs(_)
+                | TeacherNumbers::Probs(_)
+                | TeacherNumbers::TopK(_) => false,
             };
             if is_ignored || weight.is_some_and(|&weight| weight == S::Real::ZERO) {
                 continue;
             }
-            logits(Side::Student, row, student.row(row).unwrap_or_default())?;
+            let Some(of_student) = student.row(row) else { break };
+            logits(Side::Student, row, of_student)?;
             let backend = self.problem.backend;
             match self.problem.teacher {
-                Teacher::Logits(rows) => {
-                    logits(Side::Teacher, row, rows.row(row).unwrap_or_default())?;
+                TeacherNumbers::Logits(rows) => {
+                    let Some(of_teacher) = rows.row(row) else { break };
+                    logits(Side::Teacher, row, of_teacher)?;
                 }
-                Teacher::Probs(rows) => {
-                    let probs = rows.row(row).unwrap_or_default();
-                    let is_wrong = |&p: &S::Real| p < S::Real::ZERO || is_nan(p);
+                TeacherNumbers::Probs(rows) => {
+                    let Some(probs) = rows.row(row) else { break };
+                    let is_wrong = |p: S::Real| p < S::Real::ZERO || is_nan(p);
                     if let Some((index, value)) = first(probs, is_wrong) {
                         return Err(Error::TeacherProbability { row, index, value });
                     }
-                    sum(backend, row, Target::Probs(probs), tolerance)?;
+                    sum(backend, row, (Form::Probs, probs), tolerance)?;
                 }
-                Teacher::LogProbs(rows) => {
-                    let log_probs = rows.row(row).unwrap_or_default();
-                    let is_wrong = |&ln_p: &S::Real| ln_p > tolerance || is_nan(ln_p);
+                TeacherNumbers::LogProbs(rows) => {
+                    let Some(log_probs) = rows.row(row) else { break };
+                    let is_wrong = |ln_p: S::Real| ln_p > tolerance || is_nan(ln_p);
                     if let Some((index, value)) = first(log_probs, is_wrong) {
                         return Err(Error::TeacherLogProbability { row, index, value });
                     }
-                    sum(backend, row, Target::LogProbs(log_probs), tolerance)?;
+                    sum(backend, row, (Form::LogProbs, log_probs), tolerance)?;
                 }
-                Teacher::Classes(_) => {}
-                Teacher::TopK(top_k) => {
+                TeacherNumbers::Classes(_) => {}
+                TeacherNumbers::TopK(top_k) => {
                     if let Some(places) = top_k.row(row) {
                         top_k_row(backend, row, places, tolerance)?;
                     }
@@ -92,12 +94,12 @@ impl<S: Element, T: Element<Real = S::Real>> DistillLoss<'_, S, T> {
 }
 
 /// A row of logits has a softmax.
-fn logits<T: Element>(side: Side, row: usize, logits: &[T]) -> Result<(), Error> {
-    let is_wrong = |&logit: &T| logit.to_f64() == f64::INFINITY || is_nan(logit);
+fn logits<R: Element>(side: Side, row: usize, logits: Numbers<'_, R>) -> Result<(), Error> {
+    let is_wrong = |logit: R| logit.to_f64() == f64::INFINITY || is_nan(logit);
     if let Some((index, value)) = first(logits, is_wrong) {
         return Err(Error::Logit { side, row, index, value });
     }
-    match logits.iter().all(|logit| logit.to_f64() == f64::NEG_INFINITY) {
+    match logits.all().all(|logit| logit.to_f64() == f64::NEG_INFINITY) {
         true => Err(Error::NoLogit { side, row }),
         false => Ok(()),
     }
@@ -107,7 +109,7 @@ fn logits<T: Element>(side: Side, row: usize, logits: &[T]) -> Result<(), Error>
 fn sum<R: Element<Real = R>>(
     backend: Backend,
     row: usize,
-    values: Target<'_, R>,
+    values: (Form, Numbers<'_, R>),
     tolerance: R,
 ) -> Result<(), Error> {
     let sum = R::Kernels::mass(Single { backend, values }).to_f64();
@@ -120,24 +122,24 @@ fn is_nan<T: Element>(x: T) -> bool {
 }
 
 /// The first of its kind, and its index.
-fn first<T: Element>(row: &[T], is_wrong: impl Fn(&T) -> bool) -> Option<(usize, f64)> {
-    let mut all = row.iter().enumerate();
-    all.find(|(_, x)| is_wrong(x)).map(|(index, x)| (index, x.to_f64()))
+fn first<R: Element>(row: Numbers<'_, R>, is_wrong: impl Fn(R) -> bool) -> Option<(usize, f64)> {
+    let mut all = row.all().enumerate();
+    all.find(|&(_, x)| is_wrong(x)).map(|(index, x)| (index, x.to_f64()))
 }
 
 /// Log-probabilities of different classes, which sum to at most one.
 fn top_k_row<R: Element<Real = R>>(
     backend: Backend,
     row: usize,
-    places: TopKRow<'_, R>,
+    places: NamedRow<'_, R>,
     tolerance: R,
 ) -> Result<(), Error> {
-    let is_wrong = |&ln_p: &R| ln_p > tolerance || is_nan(ln_p);
+    let is_wrong = |ln_p: R| ln_p > tolerance || is_nan(ln_p);
     if let Some((index, value)) = first(places.log_probs, is_wrong) {
         return Err(Error::TeacherLogProbability { row, index, value });
     }
-    distinct(row, places)?;
-    let values = Target::LogProbs(places.log_probs);
+    distinct(row, places.classes, places.log_probs.all())?;
+    let values = (Form::LogProbs, places.log_probs);
     let sum = R::Kernels::mass(Single { backend, values }).to_f64();
     let is_within_one = sum - 1.0 <= tolerance.to_f64();
     if is_within_one { Ok(()) } else { Err(Error::RowSum { side: Side::Teacher, row, sum }) }
@@ -159,7 +161,7 @@ fn top_k_row<R: Element<Real = R>>(
 pub fn validate_top_k<T: Element>(top_k: TopK<'_, T>) -> Result<(), Error> {
     for row in 0..top_k.rows().unwrap_or(0) {
         if let Some(places) = top_k.row(row) {
-            distinct(row, places)?;
+            distinct(row, places.classes, places.log_probs.iter().copied())?;
         }
     }
     Ok(())
@@ -169,8 +171,12 @@ pub fn validate_top_k<T: Element>(top_k: TopK<'_, T>) -> Result<(), Error> {
 const WINDOW: usize = if SMALL { 2_048 } else { 32_768 };
 
 /// No class is named twice. Window by window, each beginning with the lowest class that is left.
-fn distinct<T: Element>(row: usize, places: TopKRow<'_, T>) -> Result<(), Error> {
-    let named = places.classes.iter().zip(places.log_probs);
+fn distinct<T: Element>(
+    row: usize,
+    classes: &[u32],
+    log_probs: impl Iterator<Item = T> + Clone,
+) -> Result<(), Error> {
+    let named = classes.iter().zip(log_probs);
     let named = named.filter(|(_, ln_p)| ln_p.to_f64() != f64::NEG_INFINITY);
     let mut window = named.clone().map(|(&class, _)| class).min();
     while let Some(start) = window {

@@ -63,7 +63,7 @@ impl KldivDistillOptions {
         inputs: &Inputs<'a, T, T::Real>,
     ) -> Result<DistillLoss<'a, T>, Refused> {
         let &Inputs { student, teacher, labels, weights, classes } = inputs;
-        let student = rows(student, classes, self.student_stride)?;
+        let student = self.student(student, classes)?;
         let rows = || rows(teacher, classes, self.teacher_stride);
         let teacher = match self.teacher {
             _ if !labels.is_empty() => Teacher::Classes(labels),
@@ -72,6 +72,26 @@ impl KldivDistillOptions {
             KLDIV_TEACHER_PROBS => Teacher::Probs(rows()?),
             _ => return Err(KldivStatus::OptionTeacher.into()),
         };
+        self.compare(student, teacher, weights)
+    }
+
+    /// The rows of a student.
+    pub fn student<'a, T>(&self, student: &'a [T], classes: usize) -> Result<Rows<'a, T>, Error> {
+        rows(student, classes, self.student_stride)
+    }
+
+    /// Elements of the rows of a student.
+    pub fn student_len(&self, rows: usize, classes: usize) -> Result<usize, KldivStatus> {
+        elements(rows, classes, self.student_stride)
+    }
+
+    /// A student beside a teacher, and no weights or one for each row.
+    pub fn compare<'a, T: Element>(
+        &self,
+        student: Rows<'a, T>,
+        teacher: Teacher<'a, T>,
+        weights: &'a [T::Real],
+    ) -> Result<DistillLoss<'a, T>, Refused> {
         let divergence = match self.divergence {
             KLDIV_DIVERGENCE_FORWARD => Divergence::Forward,
             KLDIV_DIVERGENCE_REVERSE => Divergence::Reverse,
@@ -109,7 +129,7 @@ fn elements(rows: usize, classes: usize, stride: usize) -> Result<usize, KldivSt
     before_last.and_then(|len| len.checked_add(classes)).ok_or(KldivStatus::TooLong)
 }
 
-/// What `kldiv_distill_validate_…` found.
+/// What `kldiv_distill_validate_…` or `kldiv_top_k_validate_…` found.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct KldivOffender {
@@ -134,7 +154,9 @@ impl KldivOffender {
             Some(KldivOffender { row, index: 0, value })
         } else if let Error::NoLogit { row, .. } = error {
             Some(KldivOffender { row, index: 0, value: f64::NEG_INFINITY })
-        } else if let Error::ClassIndex { row, index, .. } = error {
+        } else if let Error::ClassIndex { row, index, .. } | Error::RepeatedClass { row, index } =
+            error
+        {
             Some(KldivOffender { row, index: 0, value: index.into() })
         } else {
             None

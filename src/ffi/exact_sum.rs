@@ -44,7 +44,18 @@ unsafe fn look<'a>(sum: *const KldivExactSum) -> Result<&'a ExactSum, KldivStatu
 }
 
 macro_rules! functions {
-    ($elem:ty: $extend:ident $value:ident) => {
+    ($elem:ty: $add:ident $extend:ident $value:ident) => {
+        /// Adds a number to a sum, exactly.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn $add(sum: *mut KldivExactSum, x: $elem) -> KldivStatus {
+            let add = || {
+                // SAFETY: the promise at the top of `ffi.rs`.
+                unsafe { change(sum) }?.add(x);
+                Ok(())
+            };
+            status(add())
+        }
+
         /// Adds `len` numbers to a sum, exactly.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn $extend(
@@ -88,8 +99,12 @@ fn overlaps(sum: *mut KldivExactSum, taken: core::ops::Range<usize>) -> bool {
     start < taken.end && taken.start < end
 }
 
-functions!(f32: kldiv_exact_sum_extend_f32 kldiv_exact_sum_value_f32);
-functions!(f64: kldiv_exact_sum_extend_f64 kldiv_exact_sum_value_f64);
+functions!(f32: kldiv_exact_sum_add_f32 kldiv_exact_sum_extend_f32 kldiv_exact_sum_value_f32);
+functions!(f64: kldiv_exact_sum_add_f64 kldiv_exact_sum_extend_f64 kldiv_exact_sum_value_f64);
+#[cfg(feature = "half")]
+functions!(half::f16: kldiv_exact_sum_add_f16 kldiv_exact_sum_extend_f16 kldiv_exact_sum_value_f16);
+#[cfg(feature = "half")]
+functions!(half::bf16: kldiv_exact_sum_add_bf16 kldiv_exact_sum_extend_bf16 kldiv_exact_sum_value_bf16);
 
 /// Adds all terms of another sum, which may be the same.
 #[unsafe(no_mangle)]

@@ -64,7 +64,7 @@ pub enum KldivStatus {
     NoLogit = 26,
     /// A stride is less than the classes of a row.
     Stride = 28,
-    /// The options' `rest` is no `KLDIV_REST_…`.
+    /// `rest` is no `KLDIV_REST_…`.
     OptionRest = 30,
     /// A teacher that names few classes of each row has the forward divergence only.
     TopKDivergence = 31,
@@ -112,7 +112,7 @@ impl KldivStatus {
         (KldivStatus::Logit, c"a logit is NaN or infinity; its row has no softmax"),
         (KldivStatus::NoLogit, c"all logits of a row are -infinity; it has no softmax"),
         (KldivStatus::Stride, c"a stride is less than the classes of a row"),
-        (KldivStatus::OptionRest, c"option rest is none of KLDIV_REST_..."),
+        (KldivStatus::OptionRest, c"rest is none of KLDIV_REST_..."),
         (
             KldivStatus::TopKDivergence,
             c"a teacher that names few classes of each row has the forward divergence only",

@@ -48,3 +48,12 @@ binary_format! {
     f32: u32, fraction 23, exponent 8;
     f64: u64, fraction 52, exponent 11;
 }
+
+#[cfg(feature = "half")]
+use half::{bf16, f16};
+
+#[cfg(feature = "half")]
+binary_format! {
+    f16: u16, fraction 10, exponent 5;
+    bf16: u16, fraction 7, exponent 8;
+}

@@ -9,12 +9,13 @@ use crate::float::Float;
 use crate::formula::Formula;
 use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
 use crate::math::{exp_factor, ln};
-use crate::rows::{Rows, RowsMut};
+use crate::numbers::{Numbers, Places, room};
+use crate::rows::{NumberRows, PlaceRows};
 use crate::stream::ahead::Ahead;
 use crate::stream::compensated::Compensated;
 use crate::stream::fold::{FOUR, is_short, merge_four, quarter, sum_lanes};
 use crate::stream::group::only;
-use crate::stream::order::GROUP;
+use crate::stream::order::{GROUP, PIECE, WRITTEN_PIECE};
 
 /// Whether shares are wanted as they are or as logarithms.
 #[derive(Clone, Copy)]
@@ -24,10 +25,10 @@ pub(crate) enum ShareForm {
 }
 
 /// The shares of rows of logits. Both have one layout.
-pub(crate) struct Softmax<'a, T> {
+pub(crate) struct Softmax<'a, T: Float> {
     pub(crate) form: ShareForm,
-    pub(crate) logits: Rows<'a, T>,
-    pub(crate) out: RowsMut<'a, T>,
+    pub(crate) logits: NumberRows<'a, T>,
+    pub(crate) out: PlaceRows<'a, T>,
 }
 
 impl<T: Float> Kernel<T> for Softmax<'_, T> {
@@ -47,18 +48,20 @@ impl<T: Float> Kernel<T> for Softmax<'_, T> {
 #[inline(always)]
 fn rows<L: Lanes, const LN: bool>(
     l: L,
-    mut logits: Rows<'_, L::Elem>,
-    mut out: RowsMut<'_, L::Elem>,
+    mut logits: NumberRows<'_, L::Elem>,
+    mut out: PlaceRows<'_, L::Elem>,
 ) {
-    let Rows { values, classes, stride } = logits;
+    let NumberRows { values, classes, stride } = logits;
     if is_short::<L>(classes) && stride == classes {
-        return short_rows::<L, LN>(l, values, classes, out.values);
+        return short_rows_of::<L, LN>(l, values, classes, out.values);
     }
     let zero = L::Elem::ZERO;
     loop {
         let reach = logits.values;
-        let (Some(row), Some([out, padding])) = (logits.take_row(), out.take_row()) else { break };
-        let largest = largest(l, row, reach);
+        let (Some(row), Some([out, mut padding])) = (logits.take_row(), out.take_row()) else {
+            break;
+        };
+        let largest = largest_of(l, row, reach.plain());
         let mass = sum(l, Exp { largest }, [row, row], [&[], &[]]);
         if LN {
             let ln_mass = l.first(ln_of(l, mass));
@@ -66,8 +69,34 @@ fn rows<L: Lanes, const LN: bool>(
         } else {
             map(l, Share { largest, mass }, reach, reach, zero, &[], out);
         }
-        if !padding.is_empty() {
+        if padding.len() > 0 {
             padding.fill(zero);
+        }
+    }
+}
+
+/// Short rows without padding; of those stored in 16 bits as many at a time as there is room for.
+#[inline(always)]
+fn short_rows_of<L: Lanes, const LN: bool>(
+    l: L,
+    mut logits: Numbers<'_, L::Elem>,
+    classes: usize,
+    mut out: Places<'_, L::Elem>,
+) {
+    let zero = L::Elem::ZERO;
+    let (mut room_in, mut room_out) = (room::<_, WRITTEN_PIECE>(), room::<_, WRITTEN_PIECE>());
+    let piece = if out.is_wide() { out.len() } else { WRITTEN_PIECE / classes * classes };
+    loop {
+        let length = piece.min(out.len());
+        let (Some(logits), Some(mut out_piece)) = (logits.take(length), out.take(length)) else {
+            return;
+        };
+        let values = logits.in_room(zero, &mut room_in);
+        let places = out_piece.in_room(zero, &mut room_out, false);
+        short_rows::<L, LN>(l, values, classes, places);
+        out_piece.keep(&room_out);
+        if out.len() == 0 {
+            return;
         }
     }
 }
@@ -283,6 +312,28 @@ impl<T: Float> Formula<T> for LnShare<T> {
     fn fill(self) -> (T, T) {
         (T::ZERO, T::ZERO)
     }
+}
+
+/// The largest of numbers as they are stored, as [`largest`] has it.
+#[inline(always)]
+pub(crate) fn largest_of<L: Lanes>(
+    l: L,
+    mut row: Numbers<'_, L::Elem>,
+    reach: &[L::Elem],
+) -> L::Elem {
+    let mut room = room::<_, PIECE>();
+    let piece = if row.is_wide() { row.len() } else { PIECE };
+    let mut found = L::Elem::NEG_INFINITY;
+    while let Some(part) = row.take(piece.min(row.len())) {
+        let of_part = largest(l, part.in_room(L::Elem::ZERO, &mut room), reach);
+        if found < of_part {
+            found = of_part;
+        }
+        if row.len() == 0 {
+            break;
+        }
+    }
+    found
 }
 
 /// The largest element, +0 where zeros are. With a NaN in the row it is the largest number, and

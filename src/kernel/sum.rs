@@ -4,19 +4,20 @@ use crate::float::Float;
 use crate::formula::{Formula, any_value, register_value, usual_values, variants};
 use crate::lanes::scalar::Scalar;
 use crate::lanes::{Kernel, Lanes};
+use crate::numbers::{Numbers, room};
 use crate::stream::ahead::Ahead;
 use crate::stream::compensated::Compensated;
 use crate::stream::fold::{FOUR, fold, is_short, merge_four, merge_lanes, quarter};
 use crate::stream::group::{
     both_registers, both_whole, last_parts, of_one_length, only, registers,
 };
-use crate::stream::order::{CHUNK, GROUP, SMALL, virtual_lanes};
+use crate::stream::order::{CHUNK, GROUP, PIECE, SMALL, virtual_lanes};
 
 /// The sum of a formula over each row of `row_length` elements, a stream of its own each.
-pub(crate) struct RowSums<'a, T, F> {
+pub(crate) struct RowSums<'a, T: Float, F> {
     pub(crate) formula: F,
-    pub(crate) x: &'a [T],
-    pub(crate) t: &'a [T],
+    pub(crate) x: Numbers<'a, T>,
+    pub(crate) t: Numbers<'a, T>,
     pub(crate) row_length: usize,
     pub(crate) out: &'a mut [T],
 }
@@ -27,31 +28,53 @@ impl<T: Float, F: Formula<T>> Kernel<T> for RowSums<'_, T, F> {
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
         let RowSums { formula, mut x, mut t, row_length, mut out } = self;
-        if F::VARIANTS && is_short::<L>(row_length) && out.len() >= FOUR {
-            let four = ..FOUR * row_length;
-            while let (Some(x), Some(t), Some([a, b, c, d])) =
-                (x.split_off(four), t.split_off(four), out.split_off_mut(..FOUR))
-            {
-                [*a, *b, *c, *d] = sum_four(l, formula, x, t, row_length);
-            }
-        }
-        for out in out {
-            let reach = [x, t];
-            // Not `chunks`: it would bring a panic for a length of zero.
-            let (Some(x), Some(t)) = (x.split_off(..row_length), t.split_off(..row_length)) else {
+        // Rows that are stored in 16 bits are widened as many at a time as there is room for.
+        let (mut room_x, mut room_t) = (room::<_, PIECE>(), room::<_, PIECE>());
+        let wide = t.is_wide() || is_by_lane::<L>();
+        let rows_of_a_piece = if wide { out.len() } else { PIECE / row_length.max(1) };
+        while !out.is_empty() {
+            let rows = rows_of_a_piece.clamp(1, out.len());
+            let (Some(mut x), Some(mut t), Some(mut out)) =
+                (x.take(rows * row_length), t.take(rows * row_length), out.split_off_mut(..rows))
+            else {
                 return;
             };
-            *out = sum(l, formula, [x, t], reach);
+            if !wide && row_length <= PIECE {
+                x = Numbers::Wide(x.in_room(T::ZERO, &mut room_x));
+                t = Numbers::Wide(t.in_room(T::ZERO, &mut room_t));
+            }
+            if F::VARIANTS
+                && is_short::<L>(row_length)
+                && let (Numbers::Wide(short_x), Numbers::Wide(short_t)) = (&mut x, &mut t)
+            {
+                let four = ..FOUR * row_length;
+                while out.len() >= FOUR
+                    && let (Some(x), Some(t), Some([a, b, c, d])) = (
+                        short_x.split_off(four),
+                        short_t.split_off(four),
+                        out.split_off_mut(..FOUR),
+                    )
+                {
+                    [*a, *b, *c, *d] = sum_four(l, formula, x, t, row_length);
+                }
+            }
+            for out in out {
+                let reach = [x.plain(), t.plain()];
+                let (Some(x), Some(t)) = (x.take(row_length), t.take(row_length)) else {
+                    return;
+                };
+                *out = sum(l, formula, [x, t], reach);
+            }
         }
     }
 }
 
 /// The sum of a formula over one chunk of a stream, for whoever merges the chunks.
 #[cfg(feature = "rayon")]
-pub(crate) struct ChunkSum<'a, T, F> {
+pub(crate) struct ChunkSum<'a, T: Float, F> {
     pub(crate) formula: F,
-    pub(crate) x: &'a [T],
-    pub(crate) t: &'a [T],
+    pub(crate) x: Numbers<'a, T>,
+    pub(crate) t: Numbers<'a, T>,
 }
 
 #[cfg(feature = "rayon")]
@@ -60,36 +83,45 @@ impl<T: Float, F: Formula<T>> Kernel<T> for ChunkSum<'_, T, F> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) -> Self::Output {
-        sum_chunk(l, self.formula, [self.x, self.t], [self.x, self.t])
+        sum_chunk(l, self.formula, [self.x, self.t], [self.x.plain(), self.t.plain()])
     }
 }
 
-/// The sum of `formula` over a stream of two slices of one length. `reach` is what is read before long: slices that
-/// begin as these do and may go on where they end.
+/// Whether sums go [`by_lane`]: on a microcontroller a bank of all lanes is dear; in a large cache the
+/// terms of a single lane are far apart.
+#[inline(always)]
+const fn is_by_lane<L: Lanes>() -> bool {
+    L::COUNT == 1 && SMALL
+}
+
+/// The sum of `formula` over a stream of as many inputs as targets. `reach` is what is read before long: slices that
+/// begin as these do and may go on where they end, or empty ones.
 #[inline(always)]
 pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
-    [mut x, mut t]: [&[L::Elem]; 2],
+    [mut x, mut t]: [Numbers<'_, L::Elem>; 2],
     [mut reach_x, mut reach_t]: [&[L::Elem]; 2],
 ) -> L::Elem {
-    if variants::<L, F>() && t.len() <= L::COUNT {
-        let sum = sum_register(l, formula, x, t);
-        return merge_lanes(l, Compensated { sum, ..Compensated::zero(l) }).first(l).value();
+    if variants::<L, F>()
+        && let (Numbers::Wide(x), Numbers::Wide(t)) = (x, t)
+    {
+        if t.len() <= L::COUNT {
+            let sum = sum_register(l, formula, x, t);
+            return merge_lanes(l, Compensated { sum, ..Compensated::zero(l) }).first(l).value();
+        }
+        if t.len() <= virtual_lanes::<L::Elem>() {
+            return sum_short(l, formula, x, t).value();
+        }
     }
-    if variants::<L, F>() && t.len() <= virtual_lanes::<L::Elem>() {
-        return sum_short(l, formula, x, t).value();
-    }
-    // On a microcontroller a bank of all lanes is dear; in a large cache the terms of a single lane
-    // are far apart.
-    if L::COUNT == 1 && SMALL {
+    if is_by_lane::<L>() {
         return by_lane(l, formula, x, t).first(l).value();
     }
     let scalar = Scalar::<L::Elem>::NEW;
     let mut total = Compensated::zero(scalar);
-    while !t.is_empty() {
+    while t.len() > 0 {
         let count = CHUNK.min(t.len());
-        let (Some(x), Some(t)) = (x.split_off(..count), t.split_off(..count)) else { break };
+        let (Some(x), Some(t)) = (x.take(count), t.take(count)) else { break };
         total = total.merge(scalar, sum_chunk(l, formula, [x, t], [reach_x, reach_t]));
         reach_x = reach_x.get(count..).unwrap_or_default();
         reach_t = reach_t.get(count..).unwrap_or_default();
@@ -158,17 +190,64 @@ fn sum_register<L: Lanes, F: Formula<L::Elem>>(
 }
 
 /// The sum of a chunk by registers, which share out the virtual lanes. `reach` as in [`sum`].
-///
-/// A block is a group for each of these registers. The last one may lack some or all of theirs.
 #[inline(always)]
 pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
-    [x, t]: [&[L::Elem]; 2],
+    [x, t]: [Numbers<'_, L::Elem>; 2],
     [reach_x, reach_t]: [&[L::Elem]; 2],
 ) -> Compensated<L::Elem> {
     let reach_x = if formula.reads_input() { Some(reach_x) } else { None };
     let ahead = Ahead::<L, GROUP>::new(l, reach_x, reach_t);
+    let mut bank = l.bank(Compensated::zero(l));
+    let bank = bank.as_mut();
+    let (mut room_x, mut room_t) = (room::<_, PIECE>(), room::<_, PIECE>());
+    let piece = if t.is_wide() { CHUNK } else { PIECE };
+
+    // A sum that shows what the cheaper check let pass is taken again, with care.
+    let shows = L::IF_FINITE && F::SUM_SHOWS && !SMALL;
+    let mut careful = false;
+    loop {
+        let (mut left_x, mut left_t) = (x, t);
+        loop {
+            let length = piece.min(left_t.len());
+            let (Some(x), Some(t)) = (left_x.take(length), left_t.take(length)) else { break };
+            let x = x.in_room(L::Elem::ZERO, &mut room_x);
+            let t = t.in_room(L::Elem::ZERO, &mut room_t);
+            add_piece(l, formula, [x, t], &ahead, shows, careful, bank);
+            if left_t.len() == 0 {
+                break;
+            }
+        }
+        if SMALL {
+            // Registers without a term add nothing, and a loop over the others takes less code
+            // than the whole tree.
+            let filled = t.len().div_ceil(L::COUNT).clamp(1, registers::<L>()).next_power_of_two();
+            return fold(l, bank.get_mut(..filled).unwrap_or_default());
+        }
+        let all = fold(l, bank);
+        if !shows || careful || (L::Elem::NEG_INFINITY < all.sum && all.sum < L::Elem::INFINITY) {
+            return all;
+        }
+        careful = true;
+        bank.fill(Compensated::zero(l));
+    }
+}
+
+/// Adds a piece of a chunk: whole [tiles](crate::stream::order::tile_length), but for the last one.
+///
+/// A block is a group for each of the registers that share out the virtual lanes. The last one may lack some or all of
+/// theirs.
+#[inline(always)]
+fn add_piece<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    [x, t]: [&[L::Elem]; 2],
+    ahead: &Ahead<'_, L, GROUP>,
+    shows: bool,
+    careful: bool,
+    bank: &mut [Compensated<L::Vec>],
+) {
     let registers = registers::<L>();
     let zero = l.splat(L::Elem::ZERO);
     let (x, x_tail) = l.split_slice(x);
@@ -176,12 +255,6 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     let [x, t] = of_one_length([x, t]);
     let last = last_parts(l, [x_tail, t_tail], formula.fill());
     let present = t.len() + usize::from(last.is_some());
-    let mut bank = l.bank(Compensated::zero(l));
-    let bank = bank.as_mut();
-
-    // A sum that shows what the cheaper check let pass is taken again, with care.
-    let shows = L::IF_FINITE && F::SUM_SHOWS && !SMALL;
-    let mut careful = false;
     let mut index = 0;
     loop {
         // The usual case: as many whole groups of usual elements as come.
@@ -195,31 +268,18 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
             index += 1;
             start = first_of_group(index, registers);
         }
-        if start < present {
-            // Any other group, one register at a time.
-            let mut terms = [zero; GROUP];
-            for (k, term) in terms.iter_mut().enumerate() {
-                let at = start + k * registers;
-                let Some([x, t]) = both_registers(l, [x, t], last, at) else { break };
-                *term = any_value(l, formula, x, t, zero);
-            }
-            add_to(l, bank, index % registers, terms);
-            index += 1;
-            continue;
+        if start >= present {
+            return;
         }
-        if SMALL {
-            // Registers without a term add nothing, and a loop over the others takes less code
-            // than the whole tree.
-            let filled = present.clamp(1, registers).next_power_of_two();
-            return fold(l, bank.get_mut(..filled).unwrap_or_default());
+        // Any other group, one register at a time.
+        let mut terms = [zero; GROUP];
+        for (k, term) in terms.iter_mut().enumerate() {
+            let at = start + k * registers;
+            let Some([x, t]) = both_registers(l, [x, t], last, at) else { break };
+            *term = any_value(l, formula, x, t, zero);
         }
-        let all = fold(l, bank);
-        if !shows || careful || (L::Elem::NEG_INFINITY < all.sum && all.sum < L::Elem::INFINITY) {
-            return all;
-        }
-        careful = true;
-        bank.fill(Compensated::zero(l));
-        index = 0;
+        add_to(l, bank, index % registers, terms);
+        index += 1;
     }
 }
 
@@ -261,17 +321,15 @@ fn is_usual<L: Lanes, F: Formula<L::Elem>>(
 fn by_lane<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
-    x: &[L::Elem],
-    t: &[L::Elem],
+    x: Numbers<'_, L::Elem>,
+    t: Numbers<'_, L::Elem>,
 ) -> Compensated<L::Vec> {
-    let (x, _) = l.split_slice(x);
-    let (t, _) = l.split_slice(t);
     let (lanes, length) = (virtual_lanes::<L::Elem>(), t.len());
     let mut total = Compensated::zero(l);
     let mut start = 0;
     loop {
         let end = t.len().min(start + CHUNK);
-        let (Some(x), Some(t)) = (x.get(..end), t.get(..end)) else { return total };
+        let (Some(x), Some(t)) = (x.part(0, end), t.part(0, end)) else { return total };
         // Twice the lane, and one for the chunks before, which wait as a left branch does.
         let mut node = 1;
         let mut waiting = [total; DEPTH];
@@ -312,8 +370,8 @@ const DEPTH: usize = 8;
 fn sum_lane<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
-    x: &[L::Raw],
-    t: &[L::Raw],
+    x: Numbers<'_, L::Elem>,
+    t: Numbers<'_, L::Elem>,
     first: usize,
 ) -> Compensated<L::Vec> {
     let lanes = virtual_lanes::<L::Elem>();
@@ -322,22 +380,22 @@ fn sum_lane<L: Lanes, F: Formula<L::Elem>>(
     let mut at = first;
     // Where usual elements have a text of their own, whole groups alone are worth a copy of it.
     while !F::BRANCHES
-        && let Some([x, t]) = both_whole(l, [x, t], at, lanes)
+        && let (Some(x), Some(t)) = (x.group(at, lanes), t.group(at, lanes))
     {
         let mut terms = [zero; GROUP];
         for (term, (x, t)) in terms.iter_mut().zip(x.into_iter().zip(t)) {
-            *term = register_value(l, formula, x, t, zero);
+            *term = register_value(l, formula, l.splat(x), l.splat(t), zero);
         }
         all = all.add(l, terms);
         at += GROUP * lanes;
     }
     while at < t.len()
-        && let (Some(x), Some(t)) = (x.get(at..), t.get(at..))
+        && let (Some(x), Some(t)) = (x.after(at), t.after(at))
     {
         let mut terms = [zero; GROUP];
         for (k, term) in terms.iter_mut().enumerate() {
-            let (Some(&x), Some(&t)) = (x.get(k * lanes), t.get(k * lanes)) else { break };
-            *term = formula.element(l, l.load(x), l.load(t));
+            let (Some(x), Some(t)) = (x.get(k * lanes), t.get(k * lanes)) else { break };
+            *term = formula.element(l, l.splat(x), l.splat(t));
         }
         all = all.add(l, terms);
         if !F::BRANCHES {
@@ -371,9 +429,12 @@ mod tests {
             let t: Vec<T> = (0..length).map(target).collect();
             let mut expected = Compensated::zero(l);
             for (x, t) in x.chunks(CHUNK).zip(t.chunks(CHUNK)) {
-                expected = expected.merge(l, sum_chunk(l, formula, [x, t], [x, t]));
+                let numbers = [Numbers::Wide(x), Numbers::Wide(t)];
+                let chunk = sum_chunk(l, formula, numbers, [x, t]);
+                expected = expected.merge(l, chunk);
             }
-            let found = by_lane(l, formula, &x, &t);
+            let (wide_x, wide_t) = (Numbers::Wide(&x[..]), Numbers::Wide(&t[..]));
+            let found = by_lane(l, formula, wide_x, wide_t);
             assert_eq!([found.sum, found.lost], [expected.sum, expected.lost], "{length} terms");
         }
     }

@@ -3,19 +3,20 @@
 use crate::float::Float;
 use crate::formula::{Formula, any_value, register_value, usual_values};
 use crate::lanes::{Kernel, LINE, Lanes, usual};
+use crate::numbers::{Numbers, Places, room};
 use crate::stream::ahead::Ahead;
 use crate::stream::group::{first_four, register};
-use crate::stream::order::GROUP;
+use crate::stream::order::{GROUP, WRITTEN_PIECE};
 use crate::upstream::Upstream;
 
-/// A formula over slices of one length, in rows of `row_length > 0` elements.
-pub(crate) struct Map<'a, T, F> {
+/// A formula over numbers of one length, in rows of `row_length > 0` elements.
+pub(crate) struct Map<'a, T: Float, F> {
     pub(crate) formula: F,
-    pub(crate) x: &'a [T],
-    pub(crate) t: &'a [T],
+    pub(crate) x: Numbers<'a, T>,
+    pub(crate) t: Numbers<'a, T>,
     pub(crate) row_length: usize,
     pub(crate) upstream: Upstream<'a, T>,
-    pub(crate) out: &'a mut [T],
+    pub(crate) out: Places<'a, T>,
 }
 
 impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
@@ -25,8 +26,8 @@ impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
     fn run<L: Lanes<Elem = T>>(self, l: L) {
         let Map { formula, mut x, mut t, row_length, upstream, mut out } = self;
         let mut index = 0;
-        while let Some(out) = out.split_off_mut(..row_length)
-            && !out.is_empty()
+        while let Some(out) = out.take(row_length)
+            && out.len() > 0
         {
             let (same, each) = match upstream {
                 Upstream::Uniform(factor) => (factor, &[][..]),
@@ -34,21 +35,57 @@ impl<T: Float, F: Formula<T>> Kernel<T> for Map<'_, T, F> {
                 Upstream::PerElement(each) => (T::ZERO, each),
             };
             map(l, formula, x, t, same, each, out);
-            x = x.get(row_length..).unwrap_or_default();
-            t = t.get(row_length..).unwrap_or_default();
+            let (Some(next_x), Some(next_t)) = (x.after(row_length), t.after(row_length)) else {
+                return;
+            };
+            (x, t) = (next_x, next_t);
             index += 1;
         }
     }
 }
 
 /// The upstream gradient of element `i` is `each[i]`, or `same` where `each` is empty. `x` and `t` may go on where
-/// `out` ends, with what is read next.
+/// `out` ends, with what is read next. What is stored in 16 bits goes by in pieces.
 #[inline(always)]
 pub(crate) fn map<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
-    x: &[L::Elem],
-    t: &[L::Elem],
+    mut x: Numbers<'_, L::Elem>,
+    mut t: Numbers<'_, L::Elem>,
+    same: L::Elem,
+    mut each: &[L::Elem],
+    mut out: Places<'_, L::Elem>,
+) {
+    let zero = L::Elem::ZERO;
+    let (mut room_x, mut room_t, mut room_out) =
+        (room::<_, WRITTEN_PIECE>(), room::<_, WRITTEN_PIECE>(), room::<_, WRITTEN_PIECE>());
+    let wide = x.is_wide() && t.is_wide() && out.is_wide();
+    let piece = if wide { out.len() } else { WRITTEN_PIECE };
+    loop {
+        let length = piece.min(out.len());
+        let Some(mut out_piece) = out.take(length) else { return };
+        let each = each.split_off(..length.min(each.len())).unwrap_or_default();
+        let numbers = [
+            x.begin_in_room(zero, length, &mut room_x),
+            t.begin_in_room(zero, length, &mut room_t),
+        ];
+        let places = out_piece.in_room(zero, &mut room_out, false);
+        map_slices(l, formula, numbers, same, each, places);
+        out_piece.keep(&room_out);
+        if out.len() == 0 {
+            return;
+        }
+        let (Some(next_x), Some(next_t)) = (x.after(length), t.after(length)) else { return };
+        (x, t) = (next_x, next_t);
+    }
+}
+
+/// The same over slices.
+#[inline(always)]
+fn map_slices<L: Lanes, F: Formula<L::Elem>>(
+    l: L,
+    formula: F,
+    numbers: [&[L::Elem]; 2],
     same: L::Elem,
     each: &[L::Elem],
     out: &mut [L::Elem],
@@ -57,9 +94,9 @@ pub(crate) fn map<L: Lanes, F: Formula<L::Elem>>(
     // that read memory that a Zen 5's prefetcher takes some for others, at three quarters of the rate.
     // Registers that do not wait for each other overlap anyway.
     if size_of::<L::Raw>() == LINE {
-        map_in_steps::<L, F, 1>(l, formula, [x, t], same, each, out);
+        map_in_steps::<L, F, 1>(l, formula, numbers, same, each, out);
     } else {
-        map_in_steps::<L, F, GROUP>(l, formula, [x, t], same, each, out);
+        map_in_steps::<L, F, GROUP>(l, formula, numbers, same, each, out);
     }
 }
 

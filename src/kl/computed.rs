@@ -1,24 +1,23 @@
 //! What a caller passes, as kernels take it.
 
-use crate::compiled::pairs::Pair;
+use crate::compiled::pairs::Form;
 use crate::compiled::stored::Stored;
 use crate::element::Element;
 use crate::forms::{Input, Target};
+use crate::numbers::Numbers;
 
 #[inline(always)]
-pub(super) fn computed_pair<'a, T: Element>(pair: Pair<'a, T>) -> Pair<'a, T::Real> {
-    let Pair { backend, input, target } = pair;
-    let input = match input {
-        Input::LogProbs(x) => Input::LogProbs(T::Kernels::numbers(x)),
-        Input::Probs(x) => Input::Probs(T::Kernels::numbers(x)),
-    };
-    Pair { backend, input, target: computed_target::<T>(target) }
+pub(super) fn input<T: Element>(input: Input<'_, T>) -> (Form, Numbers<'_, T::Real>) {
+    match input {
+        Input::LogProbs(x) => (Form::LogProbs, T::Kernels::numbers(x)),
+        Input::Probs(x) => (Form::Probs, T::Kernels::numbers(x)),
+    }
 }
 
 #[inline(always)]
-pub(super) fn computed_target<'a, T: Element>(target: Target<'a, T>) -> Target<'a, T::Real> {
+pub(super) fn target<T: Element>(target: Target<'_, T>) -> (Form, Numbers<'_, T::Real>) {
     match target {
-        Target::LogProbs(t) => Target::LogProbs(T::Kernels::numbers(t)),
-        Target::Probs(t) => Target::Probs(T::Kernels::numbers(t)),
+        Target::LogProbs(t) => (Form::LogProbs, T::Kernels::numbers(t)),
+        Target::Probs(t) => (Form::Probs, T::Kernels::numbers(t)),
     }
 }

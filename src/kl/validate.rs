@@ -1,11 +1,19 @@
 //! The opt-in check of what a caller says its numbers are.
 
-use super::computed::computed_target;
+use super::computed;
 use crate::backend::Backend;
 use crate::compiled::pairs::{Pairs, Single};
 use crate::element::Element;
 use crate::error::{Error, Side};
-use crate::forms::Target;
+use crate::forms::{Input, Target};
+
+/// The same numbers and form on the other side.
+pub(super) fn input_as_target<T>(input: Input<'_, T>) -> Target<'_, T> {
+    match input {
+        Input::LogProbs(x) => Target::LogProbs(x),
+        Input::Probs(x) => Target::Probs(x),
+    }
+}
 
 pub(super) fn validate_elements<T: Element>(
     side: Side,
@@ -43,7 +51,7 @@ pub(super) fn validate_rows<T: Element>(
     while let Some(part) = left.split_off(..row_length)
         && !part.is_empty()
     {
-        let values = computed_target(all.with(part));
+        let values = computed::target(all.with(part));
         let sum: f64 = T::Kernels::mass(Single { backend, values }).into();
         let is_near_one = (sum - 1.0).abs() <= tolerance.into();
         if !is_near_one {

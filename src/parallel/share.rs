@@ -5,12 +5,14 @@ use crate::compiled::Scalar;
 use crate::compiled::distill::Distill;
 use crate::compiled::pairs::{Pair, Pairs, Total};
 use crate::element::Element;
-use crate::forms::{Input, Target};
+use crate::float::Computed;
 use crate::kernel::distill::problem::{Gradient, Losses, Outcome, Problem, Wanted};
-use crate::rows::{Rows, RowsMut};
+use crate::numbers::Places;
+use crate::row_state::RowState;
+use crate::rows::{NumberRows, PlaceRows};
 use crate::stream::compensated::Compensated;
 use crate::stream::order::CHUNK;
-use crate::teacher::Teacher;
+use crate::teacher::TeacherNumbers;
 use crate::upstream::Upstream;
 
 /// Elements that are not worth the passing on of half of them: about 10 µs of work.
@@ -21,6 +23,11 @@ const BATCH: usize = 256;
 
 /// Parts begin at multiples of this, a few cache lines, so that a part is aligned as the whole is.
 const ALIGNED: usize = 64;
+
+/// A number type that is computed with.
+pub trait Real: Element<Real = Self> {}
+
+impl<T: Element<Real = T>> Real for T {}
 
 /// Work whose parts do not depend on each other.
 pub(super) trait Work: Send + Sized {
@@ -46,7 +53,7 @@ pub(super) fn spread<W: Work>(work: W) {
 }
 
 /// The sum of a stream: chunks in any order, merged in theirs.
-pub(super) fn total<T: Element<Real = T>>(mut pair: Pair<'_, T>, of: Total) -> T {
+pub(super) fn total<T: Real>(mut pair: Pair<'_, T>, of: Total) -> T {
     let mut merged = Compensated { sum: T::ZERO, lost: T::ZERO };
     let mut batch = [merged; BATCH];
     while pair.len() > 0 {
@@ -60,13 +67,13 @@ pub(super) fn total<T: Element<Real = T>>(mut pair: Pair<'_, T>, of: Total) -> T
 }
 
 /// The chunks of a part of a stream.
-struct Chunks<'a, T> {
+struct Chunks<'a, T: Computed> {
     of: Total,
     pair: Pair<'a, T>,
     out: &'a mut [Compensated<T>],
 }
 
-impl<T: Element<Real = T>> Work for Chunks<'_, T> {
+impl<T: Real> Work for Chunks<'_, T> {
     fn len(&self) -> usize {
         self.pair.len()
     }
@@ -91,18 +98,18 @@ impl<T: Element<Real = T>> Work for Chunks<'_, T> {
 }
 
 /// A kernel that writes element by element.
-pub(super) type EachKernel<T> = fn(Pair<'_, T>, usize, Upstream<'_, T>, &mut [T]);
+pub(super) type EachKernel<T> = fn(Pair<'_, T>, usize, Upstream<'_, T>, Places<'_, T>);
 
 /// Something written element by element.
-pub(super) struct Each<'a, T> {
+pub(super) struct Each<'a, T: Computed> {
     pub(super) run: EachKernel<T>,
     pub(super) pair: Pair<'a, T>,
     pub(super) row_length: usize,
     pub(super) upstream: Upstream<'a, T>,
-    pub(super) out: &'a mut [T],
+    pub(super) out: Places<'a, T>,
 }
 
-impl<T: Element<Real = T>> Work for Each<'_, T> {
+impl<T: Real> Work for Each<'_, T> {
     fn len(&self) -> usize {
         self.out.len()
     }
@@ -126,13 +133,13 @@ impl<T: Element<Real = T>> Work for Each<'_, T> {
             }
         };
         let (pair, other_pair) = pair.split_at(middle);
-        let (out, other_out) = out.split_at_mut(middle);
+        let (out, other_out) = out.halves(middle);
         // One factor for all and one for each go with a single row.
-        let row = |out: &[T], upstream| match upstream {
+        let row = |out: &Places<'_, T>, upstream| match upstream {
             Upstream::PerRow(_) => row_length,
             Upstream::Uniform(_) | Upstream::PerElement(_) => out.len(),
         };
-        let (row_length, other_row_length) = (row(out, upstream), row(other_out, other_upstream));
+        let (row_length, other_row_length) = (row(&out, upstream), row(&other_out, other_upstream));
         Ok((
             Each { run, pair, row_length, upstream, out },
             Each {
@@ -151,13 +158,13 @@ impl<T: Element<Real = T>> Work for Each<'_, T> {
 }
 
 /// The sum of each row.
-pub(super) struct RowSums<'a, T> {
+pub(super) struct RowSums<'a, T: Computed> {
     pub(super) pair: Pair<'a, T>,
     pub(super) row_length: usize,
     pub(super) out: &'a mut [T],
 }
 
-impl<T: Element<Real = T>> Work for RowSums<'_, T> {
+impl<T: Real> Work for RowSums<'_, T> {
     fn len(&self) -> usize {
         self.pair.len()
     }
@@ -183,17 +190,17 @@ impl<T: Element<Real = T>> Work for RowSums<'_, T> {
 }
 
 /// A kernel from rows to rows.
-pub(super) type RowsKernel<T> = fn(Backend, Rows<'_, T>, &mut [T]);
+pub(super) type RowsKernel<T> = fn(Backend, NumberRows<'_, T>, Places<'_, T>);
 
 /// Rows of logits to rows of as many results.
-pub(super) struct OfRows<'a, T> {
+pub(super) struct OfRows<'a, T: Computed> {
     pub(super) run: RowsKernel<T>,
     pub(super) backend: Backend,
-    pub(super) logits: Rows<'a, T>,
-    pub(super) out: &'a mut [T],
+    pub(super) logits: NumberRows<'a, T>,
+    pub(super) out: Places<'a, T>,
 }
 
-impl<T: Element<Real = T>> Work for OfRows<'_, T> {
+impl<T: Real> Work for OfRows<'_, T> {
     fn len(&self) -> usize {
         self.out.len()
     }
@@ -203,17 +210,12 @@ impl<T: Element<Real = T>> Work for OfRows<'_, T> {
             return Err(self);
         }
         let OfRows { run, backend, logits, out } = self;
-        let middle = rows / 2 * logits.stride;
-        let (values, other_values) = logits.values.split_at(middle);
-        let (out, other_out) = out.split_at_mut(middle);
+        let middle = rows / 2;
+        let (out, other_out) = out.halves(middle * logits.stride);
+        let (logits, other_logits) = logits.split_at(middle);
         Ok((
-            OfRows { run, backend, logits: Rows { values, ..logits }, out },
-            OfRows {
-                run,
-                backend,
-                logits: Rows { values: other_values, ..logits },
-                out: other_out,
-            },
+            OfRows { run, backend, logits, out },
+            OfRows { run, backend, logits: other_logits, out: other_out },
         ))
     }
     fn run(self) {
@@ -222,13 +224,13 @@ impl<T: Element<Real = T>> Work for OfRows<'_, T> {
 }
 
 /// Losses of rows, or gradients, or both.
-pub(super) struct DistillRows<'a, T> {
+pub(super) struct DistillRows<'a, T: Computed> {
     pub(super) problem: Problem<'a, T>,
     pub(super) losses: Option<&'a mut [T]>,
     pub(super) gradient: Option<Gradient<'a, T>>,
 }
 
-impl<T: Element<Real = T>> Work for DistillRows<'_, T> {
+impl<T: Real> Work for DistillRows<'_, T> {
     fn len(&self) -> usize {
         self.problem.student.values.len()
     }
@@ -257,8 +259,74 @@ impl<T: Element<Real = T>> Work for DistillRows<'_, T> {
     }
 }
 
+/// Pieces of rows, each merged into the state of its row.
+pub(super) struct PieceStates<'a, T: Computed> {
+    pub(super) problem: Problem<'a, T>,
+    pub(super) states: &'a mut [RowState<T>],
+}
+
+impl<T: Real> Work for PieceStates<'_, T> {
+    fn len(&self) -> usize {
+        self.problem.student.values.len()
+    }
+    fn halves(self) -> Result<(Self, Self), Self> {
+        let middle = self.states.len() / 2;
+        if middle == 0 {
+            return Err(self);
+        }
+        let PieceStates { problem, states } = self;
+        let (problem, other_problem) = split_rows(problem, middle);
+        let (states, other_states) = states.split_at_mut(middle);
+        Ok((
+            PieceStates { problem, states },
+            PieceStates { problem: other_problem, states: other_states },
+        ))
+    }
+    fn run(self) {
+        T::Kernels::row_states(self.problem, self.states);
+    }
+}
+
+/// Gradients of pieces of rows, and perhaps their parts of the losses.
+pub(super) struct PieceGrads<'a, T: Computed> {
+    pub(super) problem: Problem<'a, T>,
+    pub(super) whole: &'a [RowState<T>],
+    pub(super) losses: Option<&'a mut [T]>,
+    pub(super) gradient: Gradient<'a, T>,
+}
+
+impl<T: Real> Work for PieceGrads<'_, T> {
+    fn len(&self) -> usize {
+        self.problem.student.values.len()
+    }
+    fn halves(self) -> Result<(Self, Self), Self> {
+        let middle = self.whole.len() / 2;
+        if middle == 0 {
+            return Err(self);
+        }
+        let PieceGrads { problem, whole, losses, gradient } = self;
+        let (problem, other_problem) = split_rows(problem, middle);
+        let (whole, other_whole) = whole.split_at(middle);
+        let (losses, other_losses) = halves_of(losses.map(|losses| losses.split_at_mut(middle)));
+        let (gradient, other_gradient) = split_gradient(gradient, middle);
+        Ok((
+            PieceGrads { problem, whole, losses, gradient },
+            PieceGrads {
+                problem: other_problem,
+                whole: other_whole,
+                losses: other_losses,
+                gradient: other_gradient,
+            },
+        ))
+    }
+    fn run(self) {
+        let PieceGrads { problem, whole, losses, gradient } = self;
+        T::Kernels::within(problem, whole, losses.unwrap_or_default(), gradient);
+    }
+}
+
 /// The totals of all rows: losses in any order, added in theirs.
-pub(super) fn row_totals<T: Element<Real = T>>(problem: Problem<'_, T>) -> Outcome<T> {
+pub(super) fn row_totals<T: Real>(problem: Problem<'_, T>) -> Outcome<T> {
     let mut sums = T::Kernels::no_rows();
     let mut batch = [T::ZERO; BATCH];
     let mut left = problem;
@@ -276,17 +344,14 @@ pub(super) fn row_totals<T: Element<Real = T>>(problem: Problem<'_, T>) -> Outco
 }
 
 /// The rows before `middle` and the others.
-fn split_rows<T: Element<Real = T>>(
-    problem: Problem<'_, T>,
-    middle: usize,
-) -> (Problem<'_, T>, Problem<'_, T>) {
+fn split_rows<T: Real>(problem: Problem<'_, T>, middle: usize) -> (Problem<'_, T>, Problem<'_, T>) {
     let (student, other_student) = problem.student.split_at(middle);
     let (teacher, other_teacher) = match problem.teacher {
-        Teacher::Logits(rows) => both(rows.split_at(middle), Teacher::Logits),
-        Teacher::LogProbs(rows) => both(rows.split_at(middle), Teacher::LogProbs),
-        Teacher::Probs(rows) => both(rows.split_at(middle), Teacher::Probs),
-        Teacher::Classes(indices) => both(indices.split_at(middle), Teacher::Classes),
-        Teacher::TopK(top_k) => both(top_k.split_at(middle), Teacher::TopK),
+        TeacherNumbers::Logits(rows) => both(rows.split_at(middle), TeacherNumbers::Logits),
+        TeacherNumbers::LogProbs(rows) => both(rows.split_at(middle), TeacherNumbers::LogProbs),
+        TeacherNumbers::Probs(rows) => both(rows.split_at(middle), TeacherNumbers::Probs),
+        TeacherNumbers::Classes(indices) => both(indices.split_at(middle), TeacherNumbers::Classes),
+        TeacherNumbers::TopK(top_k) => both(top_k.split_at(middle), TeacherNumbers::TopK),
     };
     let (weights, other_weights) =
         halves_of(problem.weights.map(|weights| weights.split_at(middle)));
@@ -301,7 +366,7 @@ fn split_rows<T: Element<Real = T>>(
     )
 }
 
-fn split_gradient<T: Element<Real = T>>(
+fn split_gradient<T: Real>(
     gradient: Gradient<'_, T>,
     middle: usize,
 ) -> (Gradient<'_, T>, Gradient<'_, T>) {
@@ -311,15 +376,15 @@ fn split_gradient<T: Element<Real = T>>(
         Upstream::PerRow(factors) => both(factors.split_at(middle), Upstream::PerRow),
         Upstream::PerElement(each) => (Upstream::PerElement(each), Upstream::PerElement(each)),
     };
-    let RowsMut { values, classes, stride } = out;
-    let (values, other_values) = values.split_at_mut(middle * stride);
+    let PlaceRows { values, classes, stride } = out;
+    let (values, other_values) = values.halves(middle * stride);
     (
-        Gradient { of, upstream, accumulation, out: RowsMut { values, classes, stride } },
+        Gradient { of, upstream, accumulation, out: PlaceRows { values, classes, stride } },
         Gradient {
             of,
             upstream: other_upstream,
             accumulation,
-            out: RowsMut { values: other_values, classes, stride },
+            out: PlaceRows { values: other_values, classes, stride },
         },
     )
 }
@@ -332,26 +397,22 @@ fn halves_of<A, B>(halves: Option<(A, B)>) -> (Option<A>, Option<B>) {
     }
 }
 
-impl<T: Element<Real = T>> Pair<'_, T> {
+impl<T: Real> Pair<'_, T> {
     fn len(&self) -> usize {
-        self.target.values().len()
+        self.target.1.len()
     }
 
     /// The elements before `middle` and the others.
     fn split_at(self, middle: usize) -> (Self, Self) {
-        let Pair { backend, input, target } = self;
-        let (input, other_input) = match input {
-            Input::LogProbs(x) => both(x.split_at(middle), Input::LogProbs),
-            Input::Probs(x) => both(x.split_at(middle), Input::Probs),
+        let Pair { backend, input: (input_form, input), target: (target_form, target) } = self;
+        let (input, other_input) = input.halves(middle);
+        let (target, other_target) = target.halves(middle);
+        let pair = |input, target| Pair {
+            backend,
+            input: (input_form, input),
+            target: (target_form, target),
         };
-        let (target, other_target) = match target {
-            Target::LogProbs(t) => both(t.split_at(middle), Target::LogProbs),
-            Target::Probs(t) => both(t.split_at(middle), Target::Probs),
-        };
-        (
-            Pair { backend, input, target },
-            Pair { backend, input: other_input, target: other_target },
-        )
+        (pair(input, target), pair(other_input, other_target))
     }
 }
 

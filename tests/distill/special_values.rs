@@ -247,6 +247,51 @@ fn spans_beyond_the_largest_number() {
     for_each_number!(R => check::<R>());
 }
 
+/// A divergence within range of which no partial sum is, unless it is one of shares: rows of one block and of several.
+#[test]
+fn sums_beyond_the_largest_number() {
+    fn check<R: Number>() {
+        let (top, bottom) = (R::LARGEST, R::LARGEST.negative());
+        for classes in [2, 3, 17, 40, 5000] {
+            let even = vec![R::of(0.0); classes];
+            let mut sure = vec![bottom; classes];
+            sure[classes - 1] = top;
+            let span = R::LARGEST.to_f64() / 2.0;
+            let expected = span / classes as f64 * (classes - 1) as f64;
+            for form in [Form::Logits, Form::LogProbs, Form::Probs] {
+                let problem = Problem::new(form, sure.clone(), &even, classes, 4.0);
+                check_all(&problem, Kind::Forward, expected);
+            }
+            let problem = Problem::new(Form::Logits, even.clone(), &sure, classes, 4.0);
+            check_all(&problem, Kind::Reverse, expected);
+            // The span is half of that without a temperature.
+            let half = |x: &R| R::of(x.to_f64() / 4.0);
+            let problem =
+                Problem::new(Form::Logits, sure.iter().map(half).collect(), &even, classes, 1.0);
+            check_all(&problem, Kind::Forward, expected);
+        }
+    }
+    fn check_all<R: Number>(problem: &Problem<R>, kind: Kind, expected: f64) {
+        let classes = problem.classes;
+        // Logarithms of probabilities have their own rounding.
+        let tolerance = (8.0 + (classes as f64).ln()) * R::UNIT;
+        for isa in isas() {
+            let loss = problem.loss(kind, isa);
+            let (mut losses, mut grad) = ([R::of(0.0)], vec![R::of(0.0); classes]);
+            loss.loss_and_grad_student(Upstream::Uniform(R::of(1.0)), &mut losses, &mut grad)
+                .expect("one row");
+            for loss in [loss.weighted_mean().to_f64(), losses[0].to_f64()] {
+                let error = (loss / expected - 1.0).abs();
+                let context = (R::NAME, problem.form, kind, classes);
+                assert!(error <= tolerance, "{context:?} on {isa}: {loss:e}, {expected:e}");
+            }
+        }
+        let exact = problem.exact_losses(kind)[0];
+        assert!((exact / expected - 1.0).abs() <= tolerance, "{kind:?}: {exact:e}");
+    }
+    for_each_number!(R => check::<R>());
+}
+
 /// `ln 2` in each of three rows, with weights whose sum is out of range.
 #[test]
 fn large_weights_have_a_mean() {

@@ -108,6 +108,7 @@ fn minus_100_is_left_out() {
     }
     let none = files.i64("none", &[3], &[-100; 3]);
     assert_eq!(succeed(&[&logits, "--labels", &none]), "NaN\n");
+    assert!(notes(&[&logits, "--labels", &none]).contains("a mean over nothing is NaN"));
     assert_eq!(succeed(&[&logits, "--labels", &none, "--reduction", "sum"]), "0.0\n");
 }
 
@@ -130,6 +131,11 @@ fn other_labels_are_named_with_their_row() {
     let unsigned = bytes_of(&[0, 0, u64::MAX - 99], |x: u64| x.to_le_bytes());
     let file = files.write("labels", "<u8", false, &[3], &unsigned);
     assert!(fail(&[&logits, "--labels", &file], 1).contains("row 2 is 18446744073709551516"));
+    for (kind, bytes) in [("|u1", &[0, 0, 156][..]), ("<u2", &[0, 0, 0, 0, 156, 255])] {
+        let file = files.write("labels", kind, false, &[3], bytes);
+        let message = fail(&[&logits, "--labels", &file], 1);
+        assert!(message.contains("it was -100 before it became unsigned"), "{message}");
+    }
 }
 
 #[test]

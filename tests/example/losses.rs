@@ -25,7 +25,7 @@ fn losses_of_rows_of_logits() {
     let rows = succeed(&[&student, &teacher, "--logits", "--reduction", "rows"]);
     assert_eq!(rows.lines().count(), 1797, "one loss a row");
     close(rows.lines().map(number).sum(), SUM, 1e-6);
-    let refused = fail(&[&student, &teacher, "--logits", "--temperature", "0"], 1);
+    let refused = fail(&[&student, &teacher, "--logits", "--temperature", "0"], 2);
     assert!(refused.contains("temperature 0"), "{refused}");
     let refused = fail(&[&student, &teacher, "--divergence", "sideways"], 2);
     assert!(refused.contains("sideways"), "{refused}");
@@ -175,6 +175,8 @@ fn empty_arrays_have_pytorchs_losses() {
                 assert_eq!(succeed(&arguments), expected, "{arguments:?}");
             }
         }
+        let distance = [&*empty, &empty, "--logits", "--divergence", "js", "--distance"];
+        assert_eq!(succeed(&distance), "NaN\n", "{name}");
     }
     let (empty, labels) = (files.f64("no_rows", &[0, 4], &[]), files.i64("labels", &[0], &[]));
     assert_eq!(succeed(&[&empty, "--labels", &labels]), "NaN\n");

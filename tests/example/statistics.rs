@@ -145,10 +145,13 @@ fn rows_without_a_finite_loss_are_counted() {
 #[test]
 fn nothing_has_no_statistics() {
     let files = Files::new("statistics_of_nothing");
-    let empty = files.f64("empty", &[0, 4], &[]);
-    let found = json(&[&empty, &empty]);
-    assert_eq!((&found["rows"], &found["mean"]), (&0.into(), &Value::Null));
-    assert!(succeed(&[&empty, &empty, "--statistics"]).contains("rows "));
+    for shape in [&[0, 4][..], &[4, 0], &[0]] {
+        let empty = files.f64("empty", shape, &[]);
+        let found = json(&[&empty, &empty]);
+        assert_eq!((&found["rows"], &found["mean"]), (&0.into(), &Value::Null));
+        assert_eq!(found["ignored_rows"], 0, "{shape:?}");
+        assert!(succeed(&[&empty, &empty, "--statistics"]).contains("rows "));
+    }
 }
 
 #[test]

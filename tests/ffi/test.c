@@ -292,21 +292,194 @@ static int failures;
         CHECK(found.row == 1 && found.index == 0 && isinf(found.value));                       \
     }
 
+/* Sums without an order, and softmax of rows with padding. */
+#define EXACT_TESTS(elem, type)                                                                \
+    static void test_exact_##type(void)                                                        \
+    {                                                                                          \
+        const elem large = (elem)1e30, terms[4] = { large, 1, -large, 0.25 };                  \
+        const elem many[20] = { 0.5, 0.25, -large };                                           \
+        KldivExactSum sum = { { 0 } }, other = { { 0 } }, zero = { { 0 } }, before;            \
+        unsigned char bytes[KLDIV_EXACT_SUM_BYTES], same[KLDIV_EXACT_SUM_BYTES];               \
+        elem value = 7;                                                                        \
+        int i;                                                                                 \
+        OK(kldiv_exact_sum_value_##type(&zero, &value));                                       \
+        CHECK(value == 0 && !signbit(value));                                                  \
+        OK(kldiv_exact_sum_extend_##type(&sum, terms, 4));                                     \
+        OK(kldiv_exact_sum_extend_##type(&sum, NULL, 0));                                      \
+        OK(kldiv_exact_sum_value_##type(&sum, &value));                                        \
+        CHECK(value == (elem)1.25);                                                            \
+        for (i = 3; i >= 0; i--)                                                               \
+            OK(kldiv_exact_sum_add_##type(&other, terms[i]));                                  \
+        OK(kldiv_exact_sum_to_bytes(&sum, bytes, sizeof bytes));                               \
+        OK(kldiv_exact_sum_to_bytes(&other, same, sizeof same));                               \
+        CHECK(memcmp(bytes, same, sizeof bytes) == 0);                                         \
+        CHECK(bytes[0] == 1 && bytes[1] == 0);                                                 \
+        /* A block, by way of bytes, merged with itself. */                                    \
+        OK(kldiv_exact_sum_extend_##type(&sum, many, 20));                                     \
+        OK(kldiv_exact_sum_add_##type(&sum, large));                                           \
+        OK(kldiv_exact_sum_to_bytes(&sum, bytes, sizeof bytes));                               \
+        OK(kldiv_exact_sum_from_bytes(bytes, sizeof bytes, &other));                           \
+        OK(kldiv_exact_sum_merge(&other, &other));                                             \
+        OK(kldiv_exact_sum_merge(&other, &sum));                                               \
+        OK(kldiv_exact_sum_value_##type(&other, &value));                                      \
+        CHECK(value == 6);                                                                     \
+        OK(kldiv_exact_sum_add_##type(&other, (elem)INFINITY));                                \
+        OK(kldiv_exact_sum_value_##type(&other, &value));                                      \
+        CHECK(isinf(value) && value > 0);                                                      \
+                                                                                               \
+        /* Refusals. */                                                                        \
+        before = sum;                                                                          \
+        CHECK(kldiv_exact_sum_add_##type(NULL, 1) == KLDIV_STATUS_NULL);                       \
+        CHECK(kldiv_exact_sum_add_##type((KldivExactSum *)((char *)&sum + 1), 1)               \
+              == KLDIV_STATUS_MISALIGNED);                                                     \
+        CHECK(kldiv_exact_sum_extend_##type(NULL, terms, 4) == KLDIV_STATUS_NULL);             \
+        CHECK(kldiv_exact_sum_extend_##type(&sum, NULL, 4) == KLDIV_STATUS_NULL);              \
+        CHECK(kldiv_exact_sum_extend_##type(&sum, (const elem *)&sum, 4)                       \
+              == KLDIV_STATUS_OVERLAP);                                                        \
+        CHECK(kldiv_exact_sum_extend_##type(&sum, (const elem *)((const char *)terms + 1), 2)  \
+              == KLDIV_STATUS_MISALIGNED);                                                     \
+        CHECK(kldiv_exact_sum_merge(&sum, NULL) == KLDIV_STATUS_NULL);                         \
+        CHECK(kldiv_exact_sum_merge(NULL, &sum) == KLDIV_STATUS_NULL);                         \
+        CHECK(kldiv_exact_sum_value_##type(&sum, NULL) == KLDIV_STATUS_NULL);                  \
+        CHECK(kldiv_exact_sum_to_bytes(&sum, bytes, 4) == KLDIV_STATUS_LENGTH);                \
+        CHECK(kldiv_exact_sum_to_bytes(&sum, NULL, sizeof bytes) == KLDIV_STATUS_NULL);        \
+        CHECK(kldiv_exact_sum_from_bytes(bytes, 4, &sum) == KLDIV_STATUS_LENGTH);              \
+        CHECK(kldiv_exact_sum_from_bytes(NULL, sizeof bytes, &sum) == KLDIV_STATUS_NULL);      \
+        for (i = 0; i < 2; i++) {                                                              \
+            bytes[i] = 9;                                                                      \
+            CHECK(kldiv_exact_sum_from_bytes(bytes, sizeof bytes, &sum)                        \
+                  == KLDIV_STATUS_EXACT_SUM_BYTES);                                            \
+            bytes[i] = same[i];                                                                \
+        }                                                                                      \
+        CHECK(memcmp(&before, &sum, sizeof sum) == 0);                                         \
+    }                                                                                          \
+                                                                                               \
+    static void test_strided_##type(void)                                                      \
+    {                                                                                          \
+        const elem nan = (elem)NAN, l = (elem)log(3.0);                                        \
+        const elem logits[5] = { 0, 0, nan, 0, l };                                            \
+        elem out[5] = { 7, 7, 7, 7, 7 };                                                       \
+        CHECK(kldiv_softmax_strided_##type(logits, 5, 2, 1, out, 5) == KLDIV_STATUS_STRIDE);   \
+        CHECK(kldiv_log_softmax_strided_##type(logits, 5, 2, 3, out, 4)                        \
+              == KLDIV_STATUS_LENGTH);                                                         \
+        CHECK(kldiv_softmax_strided_##type(logits, 4, 2, 3, out, 4) == KLDIV_STATUS_CLASSES);  \
+        CHECK(kldiv_softmax_strided_##type(out, 5, 2, 3, out, 5) == KLDIV_STATUS_OVERLAP);     \
+        CHECK(out[0] == 7 && out[2] == 7 && out[4] == 7);                                      \
+        OK(kldiv_softmax_strided_##type(logits, 5, 2, 3, out, 5));                             \
+        NEAR(out[0], 0.5);                                                                     \
+        NEAR(out[1], 0.5);                                                                     \
+        CHECK(out[2] == 0);                                                                    \
+        NEAR(out[3], 0.25);                                                                    \
+        NEAR(out[4], 0.75);                                                                    \
+        OK(kldiv_log_softmax_strided_##type(logits, 5, 2, 3, out, 5));                         \
+        NEAR(out[0], log(0.5));                                                                \
+        CHECK(out[2] == 0);                                                                    \
+        NEAR(out[4], log(0.75));                                                               \
+    }
+
+/* Teachers that name few classes, and rows in pieces: p = (1/4, 1/4, 1/2) against thirds. */
+#define SPARSE_TESTS(elem, type, State)                                                        \
+    static void test_sparse_##type(void)                                                       \
+    {                                                                                          \
+        const elem student[3] = { 0, 0, 0 }, one = 1;                                          \
+        const elem log_probs[2] = { (elem)log(0.5), (elem)log(0.25) };                         \
+        const elem logits[3] = { 0, 0, (elem)log(2) };                                         \
+        const uint32_t named[2] = { 2, 0 }, twice[2] = { 2, 2 }, far[2] = { 2, 3 };            \
+        const double known = 0.5 * log(1.5) + 0.25 * log(0.75);                                \
+        KldivDistillOptions options = { 0 };                                                   \
+        KldivOffender found = { 7, 7, 7 };                                                     \
+        State state = { { 0 } }, other = { { 0 } }, before;                                    \
+        elem loss, parts[2], grad[3];                                                          \
+        OK(kldiv_top_k_losses_##type(NULL, student, 1, 3, named, log_probs, 2,                 \
+                                     KLDIV_REST_IGNORE, NULL, &loss, 1));                      \
+        NEAR(loss, known);                                                                     \
+        OK(kldiv_top_k_grad_##type(NULL, student, 1, 3, named, log_probs, 2,                   \
+                                   KLDIV_REST_BUCKET, NULL, &one, 1, &loss, 1, grad, 3));      \
+        NEAR(loss, known + 0.25 * log(0.75));                                                  \
+        NEAR(grad[0], 1.0 / 12);                                                               \
+        NEAR(grad[2], -1.0 / 6);                                                               \
+        OK(kldiv_top_k_losses_##type(NULL, student, 1, 3, named, log_probs, 2,                 \
+                                     KLDIV_REST_UNIFORM, NULL, &loss, 1));                     \
+        NEAR(loss, known + 0.25 * log(0.75));                                                  \
+        OK(kldiv_top_k_losses_##type(NULL, student, 1, 3, named, log_probs, 2,                 \
+                                     KLDIV_REST_RENORMALISE, NULL, &loss, 1));                 \
+        NEAR(loss, 2.0 / 3 * log(2));                                                          \
+        CHECK(kldiv_top_k_losses_##type(NULL, student, 1, 3, named, log_probs, 2, 4, NULL,     \
+                                        &loss, 1) == KLDIV_STATUS_OPTION_REST);                \
+        CHECK(kldiv_top_k_losses_##type(NULL, student, 1, 3, far, log_probs, 2, 0, NULL,       \
+                                        &loss, 1) == KLDIV_STATUS_CLASS_INDEX);                \
+        CHECK(kldiv_top_k_losses_##type(NULL, student, 1, 3, NULL, log_probs, 2, 0, NULL,      \
+                                        &loss, 1) == KLDIV_STATUS_NULL);                       \
+        OK(kldiv_top_k_losses_##type(NULL, student, 1, 3, NULL, NULL, 0, 0, NULL, &loss, 1));  \
+        CHECK(loss == 0);                                                                      \
+        OK(kldiv_top_k_validate_##type(NULL, student, 1, 3, named, log_probs, 2, NULL,         \
+                                       (elem)1e-6, NULL));                                     \
+        CHECK(kldiv_top_k_validate_##type(NULL, student, 1, 3, twice, log_probs, 2, NULL,      \
+                                          (elem)1e-6, &found)                                  \
+              == KLDIV_STATUS_REPEATED_CLASS);                                                 \
+        CHECK(found.row == 0 && found.value == 2);                                             \
+        options.divergence = KLDIV_DIVERGENCE_REVERSE;                                         \
+        CHECK(kldiv_top_k_losses_##type(&options, student, 1, 3, named, log_probs, 2, 0, NULL, \
+                                        &loss, 1) == KLDIV_STATUS_TOP_K_DIVERGENCE);           \
+                                                                                               \
+        OK(kldiv_row_states_##type(NULL, student, logits, 1, 1, NULL, &state, 1));             \
+        OK(kldiv_row_states_##type(NULL, student + 1, logits + 1, 1, 2, NULL, &other, 1));     \
+        before = state;                                                                        \
+        OK(kldiv_row_state_merge_##type(&state, &other));                                      \
+        OK(kldiv_row_state_loss_##type(&state, &loss));                                        \
+        NEAR(loss, known + 0.25 * log(0.75));                                                  \
+        OK(kldiv_row_state_reverse_##type(&state, &loss));                                     \
+        NEAR(loss, 2.0 / 3 * log(4.0 / 3) + log(2.0 / 3) / 3);                                 \
+        OK(kldiv_row_state_student_log_mass_##type(&state, &loss));                            \
+        NEAR(loss, log(3));                                                                    \
+        OK(kldiv_row_state_teacher_log_mass_##type(&state, &loss));                            \
+        NEAR(loss, log(4));                                                                    \
+        OK(kldiv_grad_within_##type(NULL, student, logits, 1, 1, NULL, &state, 1, &one, 1,     \
+                                    parts, 1, grad, 1));                                       \
+        OK(kldiv_grad_within_##type(NULL, student + 1, logits + 1, 1, 2, NULL, &state, 1,      \
+                                    &one, 1, parts + 1, 1, grad + 1, 2));                      \
+        NEAR(parts[0] + parts[1], known + 0.25 * log(0.75));                                   \
+        NEAR(grad[0], 1.0 / 12);                                                               \
+        NEAR(grad[2], -1.0 / 6);                                                               \
+        OK(kldiv_grad_within_##type(NULL, student, logits, 1, 1, NULL, &before, 1, &one, 1,    \
+                                    NULL, 0, grad, 1));                                        \
+        CHECK(grad[0] == 0);                                                                   \
+        CHECK(kldiv_row_states_##type(NULL, student, logits, 1, 3, NULL, NULL, 1)              \
+              == KLDIV_STATUS_NULL);                                                           \
+        CHECK(kldiv_row_states_##type(NULL, student, logits, 1, 3, NULL, &state, 0)            \
+              == KLDIV_STATUS_LENGTH);                                                         \
+        options.divergence = KLDIV_DIVERGENCE_FORWARD;                                         \
+        options.teacher = KLDIV_TEACHER_PROBS;                                                 \
+        CHECK(kldiv_row_states_##type(&options, student, logits, 1, 3, NULL, &state, 1)        \
+              == KLDIV_STATUS_PIECES_TEACHER);                                                 \
+    }
+
 #define NEAR_ENOUGH 1e-6
 TESTS(float, f32)
 DISTILL_TESTS(float, f32)
+EXACT_TESTS(float, f32)
+SPARSE_TESTS(float, f32, KldivRowStateF32)
 #undef NEAR_ENOUGH
 #define NEAR_ENOUGH 1e-14
 TESTS(double, f64)
 DISTILL_TESTS(double, f64)
+EXACT_TESTS(double, f64)
+SPARSE_TESTS(double, f64, KldivRowStateF64)
+
+/* Two numbers are free. */
+static int is_status(int status)
+{
+    return status >= KLDIV_STATUS_OK && status <= KLDIV_STATUS_PIECES_DIVERGENCE && status != 27 && status != 29;
+}
 
 static void test_messages(void)
 {
+    const int last = KLDIV_STATUS_PIECES_DIVERGENCE;
     int status, other;
-    for (status = KLDIV_STATUS_OK; status <= KLDIV_STATUS_NO_LOGIT; status++)
+    for (status = -1; status <= last + 1; status++)
         for (other = -1; other < status; other++)
-            CHECK(strcmp(kldiv_message(status), kldiv_message(other)) != 0);
-    CHECK(strcmp(kldiv_message(-1), kldiv_message(KLDIV_STATUS_NO_LOGIT + 1)) == 0);
+            CHECK((strcmp(kldiv_message(status), kldiv_message(other)) != 0)
+                  == (is_status(status) || is_status(other)));
 }
 
 int main(void)
@@ -314,7 +487,13 @@ int main(void)
     test_f32();
     test_f64();
     test_distill_f32();
+    test_exact_f32();
+    test_strided_f32();
     test_distill_f64();
+    test_sparse_f32();
+    test_sparse_f64();
+    test_exact_f64();
+    test_strided_f64();
     test_messages();
     printf("C interface: %d failures\n", failures);
     return failures != 0;

@@ -53,6 +53,23 @@ fn ln(x: f64) -> f64 {
     x.ln()
 }
 
+/// Half of the teacher is spread over classes that are masked with the lowest number: each is within range, their sum
+/// is not.
+#[test]
+fn elsewhere_beyond_the_largest_number() {
+    for_each_number!(R => for classes in [3, 40, 3000] {
+        let largest = R::LARGEST.to_f64();
+        let mut student = vec![-largest; classes];
+        student[1] = 0.0;
+        let (loss, grad) = row::<R>(&student, &[1], &[ln(0.5)], Rest::Uniform);
+        let each = -0.5 / (classes - 1) as f64;
+        let mut slopes = vec![each; classes];
+        slopes[1] = 0.5;
+        near::<R>(&[loss], &[largest / 2.0]);
+        near::<R>(&grad, &slopes);
+    });
+}
+
 #[test]
 fn no_place() {
     for_each_number!(R => for rest in RESTS {

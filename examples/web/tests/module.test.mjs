@@ -121,6 +121,25 @@ for (const simd128 of [false, true]) {
     assert.equal(kldiv.bytes, bytes, 'what calls need for themselves is used again');
   });
 
+  test(named('numbers of 16 bits: what f32 gives, rounded once'), () => {
+    const round = (bits) => (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+    const narrow = (wide) => Uint16Array.from(new Uint32Array(wide.buffer), round);
+    const widen = (bits) => new Float32Array(Uint32Array.from(bits, (bits) => bits << 16).buffer);
+    const bf16 = { ...probs, type: 'bf16' };
+    const [input, target] = [narrow(Float32Array.from(q)), narrow(Float32Array.from(p))];
+    const [wideInput, wideTarget] = [widen(input), widen(target)];
+    assert(kldiv.reduce(input, target, bf16) > 0);
+    assert.equal(kldiv.reduce(input, target, bf16), kldiv.reduce(wideInput, wideTarget, probs));
+    assert.deepEqual(kldiv.rowSums(input, target, 2, bf16), kldiv.rowSums(wideInput, wideTarget, 2, probs));
+    const terms = kldiv.pointwise(wideInput, wideTarget, probs).slice();
+    assert.deepEqual(kldiv.pointwise(input, target, bf16), narrow(terms));
+    const { losses, grad } = kldiv.distillGrad(input, target, { classes: 3, type: 'bf16' });
+    const wide = kldiv.distillGrad(wideInput, wideTarget, { classes: 3 });
+    assert.deepEqual(losses, wide.losses);
+    assert.deepEqual(grad, narrow(wide.grad.slice()));
+    near(kldiv.entropy(Uint16Array.of(0x3800, 0x3800), { type: 'f16' }), Math.LN2);
+  });
+
   test(named('refusals say why, with numbers, and leave outputs alone'), () => {
     const [two, three] = [Float32Array.of(0.5, 0.5), Float32Array.of(0.2, 0.3, 0.5)];
     refused(() => kldiv.reduce(two, three), 7, /kldiv_reduce_f32: .*2 elements, the other 3/);

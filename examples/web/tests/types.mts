@@ -10,14 +10,19 @@ const terms: Float32Array = kldiv.pointwise(x, t, { out: t });
 const sums: Float64Array = kldiv.rowSums(double, double, 2);
 const losses: Float32Array = kldiv.distill(x, Uint32Array.of(1, IGNORED), { classes: 3, weights: t });
 const { grad } = kldiv.distillGrad(x, t, { classes: 3, temperature: 2, upstream: [loss][0], grad: terms });
+const narrow = new Uint16Array(6);
+const rounded: Uint16Array = kldiv.softmax(narrow, 3, { type: 'bf16' });
+const wide: Float32Array = kldiv.distillGrad(narrow, rounded, { type: 'f16', classes: 3, weights: t }).losses;
 const room = kldiv.room(Float32Array, 10);
 kldiv.entropy(room.array);
 room.free();
 new Kldiv(new Uint8Array());
-export const all = [sums, losses, grad, new KldivError('').status, kldiv.types, kldiv.isas];
+export const all = [wide, sums, losses, grad, new KldivError('').status, kldiv.types, kldiv.isas];
 
 // @ts-expect-error two kinds of numbers
 kldiv.reduce(x, double);
+// @ts-expect-error sums of 16 bits are in f32
+kldiv.rowSums(narrow, narrow, 2, { type: 'f16', out: narrow });
 // @ts-expect-error no such reduction
 kldiv.reduce(x, t, { reduction: 'average' });
 // @ts-expect-error how many classes

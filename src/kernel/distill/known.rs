@@ -1,17 +1,19 @@
 //! What one read of a row tells: the masses, and the divergence where that suffices for it.
 
 use super::divergences::Prepared;
+use super::parts::companion::{Nothing, Probs};
 use super::parts::logits::{Logits, Measured, PartMass};
-use super::parts::numbers::{exp_of, ln_of, magnitude, total};
+use super::parts::numbers::{exp_of, is_finite, ln_of, magnitude, total};
 use super::parts::teacher::TeacherRow;
-use super::passes::first::{FirstRead, Nothing, Probs, Reference};
+use super::passes::first::{FirstRead, Reference};
 use super::passes::second::Terms;
 use super::problem::Problem;
 use crate::backend::Number;
 use crate::float::Float;
 use crate::lanes::scalar::Scalar;
+use crate::numbers::Numbers;
 use crate::stream::compensated::Compensated;
-use crate::teacher::{Divergence, Teacher};
+use crate::teacher::{Divergence, TeacherNumbers};
 
 /// What one read of a row tells.
 pub(super) struct Known<T> {
@@ -35,7 +37,7 @@ pub(super) struct Known<T> {
 /// Without `WEIGH` the value is not asked for, and the masses are left in the gradient's place, if it is given.
 pub(super) fn first_read<T: Number, const WEIGH: bool>(
     problem: &Problem<'_, T>,
-    student: &[T],
+    student: Numbers<'_, T>,
     teacher: TeacherRow<'_, T>,
     reference: Reference,
     [reach_student, reach_teacher]: [&[T]; 2],
@@ -44,7 +46,7 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
     let backend = problem.backend;
     let logits = Logits::new(problem.temperature);
     match (problem.teacher, teacher) {
-        (Teacher::Probs(_), TeacherRow::Numbers(probs)) => {
+        (TeacherNumbers::Probs(_), TeacherRow::Numbers(probs)) => {
             let (companion, x, t, masses) = (Probs, student, probs, &mut [][..]);
             let reference = Reference::OfBlocks;
             let read = backend.run(FirstRead::<_, _, WEIGH> {
@@ -62,7 +64,7 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
         }
         (_, TeacherRow::Numbers(numbers)) => {
             let of_teacher = match problem.teacher {
-                Teacher::LogProbs(_) => Logits::new(T::ONE),
+                TeacherNumbers::LogProbs(_) => Logits::new(T::ONE),
                 _ => logits,
             };
             let [student, teacher] =
@@ -106,7 +108,7 @@ pub(super) fn first_read<T: Number, const WEIGH: bool>(
                 masses,
                 reference,
             });
-            let logit = student.get(class).copied().unwrap_or(T::NAN);
+            let logit = student.get(class).unwrap_or(T::NAN);
             Known::of_class(problem, Measured::new(read.logits, read.mass), logit, read.usual)
         }
     }
@@ -141,7 +143,7 @@ impl<T: Float> Known<T> {
         let mut known = Known::of_student(student);
         let reference = teacher.logits.reference;
         let mut put_back = T::ONE;
-        if let Teacher::LogProbs(_) = problem.teacher {
+        if let TeacherNumbers::LogProbs(_) = problem.teacher {
             // Nothing is divided by the mass: what the reference took away is put back.
             put_back = exp_of(reference);
             known.teacher_mass = put_back * teacher.mass;
@@ -156,16 +158,17 @@ impl<T: Float> Known<T> {
         {
             let weighted = total(weighted);
             let [mean, shift] = match problem.teacher {
-                Teacher::LogProbs(_) if student_weighs => {
+                TeacherNumbers::LogProbs(_) if student_weighs => {
                     [weighted / student.mass, T::ZERO - reference - ln_of(student.mass)]
                 }
-                Teacher::LogProbs(_) => {
+                TeacherNumbers::LogProbs(_) => {
                     let shift = known.teacher_mass * (reference + ln_of(student.mass));
                     [put_back * weighted, shift]
                 }
                 _ => [weighted / weights.mass, ln_of(others.mass / weights.mass)],
             };
             known.value = certain(mean, shift);
+            known.forget_out_of_range();
         }
         known
     }
@@ -186,7 +189,18 @@ impl<T: Float> Known<T> {
             (Divergence::Forward, None)
             | (Divergence::Reverse | Divergence::JensenShannon { .. }, _) => None,
         };
-        Known { all_usual, teacher_mass, excess, value, ..Known::of_student(student) }
+        let mut known =
+            Known { all_usual, teacher_mass, excess, value, ..Known::of_student(student) };
+        known.forget_out_of_range();
+        known
+    }
+
+    /// Leaves an infinite value to a second read, whose terms are those of the divergence: of weights that do not sum
+    /// to one, a sum may be out of range though the divergence is not.
+    fn forget_out_of_range(&mut self) {
+        if self.value.is_some_and(|value| !is_finite(value)) && is_finite(self.teacher_mass) {
+            self.value = None;
+        }
     }
 
     fn of_class(problem: &Problem<'_, T>, student: Measured<T>, logit: T, all_usual: bool) -> Self {
@@ -213,15 +227,18 @@ impl<T: Float> Known<T> {
         // Rounded log-probabilities do not sum to one, those of a softmax no more than others:
         // within this they count as normalised.
         let rounding = match problem.teacher {
-            Teacher::LogProbs(_) => T::from_f64(16.0) * T::UNIT,
-            Teacher::Logits(_) | Teacher::Probs(_) | Teacher::Classes(_) | Teacher::TopK(_) => {
-                T::ZERO
-            }
+            TeacherNumbers::LogProbs(_) => T::from_f64(16.0) * T::UNIT,
+            TeacherNumbers::Logits(_)
+            | TeacherNumbers::Probs(_)
+            | TeacherNumbers::Classes(_)
+            | TeacherNumbers::TopK(_) => T::ZERO,
         };
         if magnitude <= rounding {
             // Only where a probability is subnormal can rounding make it negative.
             if convex < T::ZERO { T::ZERO } else { convex }
-        } else if magnitude <= T::from_f64(0.5) && matches!(problem.teacher, Teacher::Probs(_)) {
+        } else if magnitude <= T::from_f64(0.5)
+            && matches!(problem.teacher, TeacherNumbers::Probs(_))
+        {
             convex + excess
         } else {
             total(terms.plain)

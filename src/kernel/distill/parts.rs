@@ -1,6 +1,7 @@
 //! What the reads of a row are made of.
 
 pub(crate) mod class;
+pub(crate) mod companion;
 pub(crate) mod logits;
 pub(crate) mod named;
 pub(crate) mod numbers;

@@ -2,17 +2,18 @@
 
 use super::parts::numbers::magnitude;
 use crate::backend::Backend;
-use crate::float::Float;
-use crate::rows::{Rows, RowsMut};
-use crate::teacher::{Divergence, Teacher};
+use crate::float::{Computed, Float};
+use crate::numbers::Places;
+use crate::rows::{NumberRows, PlaceRows};
+use crate::teacher::{Divergence, TeacherNumbers};
 use crate::upstream::Upstream;
 
 /// What is compared, and how. Shapes agree, class indices are in range, parameters mean something.
 #[derive(Clone, Copy, Debug)]
-pub struct Problem<'a, T> {
+pub struct Problem<'a, T: Computed> {
     pub(crate) backend: Backend,
-    pub(crate) student: Rows<'a, T>,
-    pub(crate) teacher: Teacher<'a, T>,
+    pub(crate) student: NumberRows<'a, T>,
+    pub(crate) teacher: TeacherNumbers<'a, T>,
     pub(crate) temperature: T,
     pub(crate) divergence: Divergence<T>,
     pub(crate) weights: Option<&'a [T]>,
@@ -57,7 +58,7 @@ impl<T: Float> Problem<'_, T> {
 }
 
 /// What is asked for.
-pub struct Wanted<'a, T> {
+pub struct Wanted<'a, T: Computed> {
     pub(crate) losses: Losses<'a, T>,
     pub(crate) gradient: Option<Gradient<'a, T>>,
 }
@@ -89,42 +90,42 @@ pub enum Accumulation {
 }
 
 /// A gradient by the numbers of one side.
-pub struct Gradient<'a, T> {
+pub struct Gradient<'a, T: Computed> {
     pub(crate) of: Party,
     /// For all or for each row.
     pub(crate) upstream: Upstream<'a, T>,
     pub(crate) accumulation: Accumulation,
     /// In the layout of that side.
-    pub(crate) out: RowsMut<'a, T>,
+    pub(crate) out: PlaceRows<'a, T>,
 }
 
 /// A row's part of a gradient.
-pub(super) struct RowGradient<'a, T> {
+pub(super) struct RowGradient<'a, T: Computed> {
     pub(super) of: Party,
     pub(super) upstream: T,
     pub(super) accumulation: Accumulation,
-    pub(super) out: &'a mut [T],
+    pub(super) out: Places<'a, T>,
 }
 
 impl<T: Float> RowGradient<'_, T> {
-    /// The same number for every class; nothing is added as it is, not as +0.
-    pub(super) fn fill(self, value: T) {
+    /// 0 for every class; nothing is added as it is, not as +0.
+    pub(super) fn nothing(mut self) {
         match self.accumulation {
-            Accumulation::Replace => self.out.fill(value),
-            Accumulation::Add if value == T::ZERO => {}
-            Accumulation::Add => {
-                for place in self.out {
-                    *place = *place + value;
-                }
-            }
+            Accumulation::Replace => self.out.fill(T::ZERO),
+            Accumulation::Add => {}
         }
+    }
+
+    /// NaN for every class, which with anything added is NaN.
+    pub(super) fn undefined(mut self) {
+        self.out.fill(T::NAN);
     }
 }
 
 impl<'a, T: Float> Gradient<'a, T> {
     /// Takes the part of the next row off, which has this number.
     pub(super) fn take_row(&mut self, row: usize) -> Option<RowGradient<'a, T>> {
-        let [out, padding] = self.out.take_row()?;
+        let [out, mut padding] = self.out.take_row()?;
         if self.accumulation == Accumulation::Replace {
             padding.fill(T::ZERO);
         }

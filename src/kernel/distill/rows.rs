@@ -14,10 +14,11 @@ use super::passes::second::{Pass, SecondRead, TeacherSide, Terms};
 use super::problem::{Accumulation, Losses, Outcome, Party, Problem, RowGradient, Wanted};
 use super::top_k;
 use crate::backend::Number;
-use crate::float::Float;
+use crate::float::{Computed, Float};
 use crate::lanes::scalar::Scalar;
+use crate::numbers::{Numbers, Places};
 use crate::stream::compensated::Compensated;
-use crate::teacher::{Divergence, Teacher};
+use crate::teacher::{Divergence, TeacherNumbers};
 
 /// Runs over all rows.
 pub(crate) fn distill<T: Number>(problem: Problem<'_, T>, wanted: Wanted<'_, T>) -> Outcome<T> {
@@ -32,7 +33,7 @@ pub(crate) fn distill<T: Number>(problem: Problem<'_, T>, wanted: Wanted<'_, T>)
     let mut students = problem.student;
     let mut index = 0;
     loop {
-        let reach = [students.values, reach_of(problem.teacher, index)];
+        let reach = [students.values.plain(), reach_of(problem.teacher, index)];
         let Some(student) = students.take_row() else { break };
         let slope = gradient.as_mut().and_then(|gradient| gradient.take_row(index));
         let weight = problem.weight(index);
@@ -42,7 +43,7 @@ pub(crate) fn distill<T: Number>(problem: Problem<'_, T>, wanted: Wanted<'_, T>)
             }
             Some(_) | None => {
                 if let Some(slope) = slope {
-                    slope.fill(T::ZERO);
+                    slope.nothing();
                 }
                 T::ZERO
             }
@@ -56,19 +57,21 @@ pub(crate) fn distill<T: Number>(problem: Problem<'_, T>, wanted: Wanted<'_, T>)
 }
 
 /// A row of the teacher's and all that lies behind it, for what is read next; nothing if it has no numbers.
-fn reach_of<T>(teacher: Teacher<'_, T>, row: usize) -> &[T] {
+fn reach_of<T: Computed>(teacher: TeacherNumbers<'_, T>, row: usize) -> &[T] {
     match teacher {
-        Teacher::Logits(rows) | Teacher::LogProbs(rows) | Teacher::Probs(rows) => {
-            rows.values.get(row * rows.stride..).unwrap_or_default()
+        TeacherNumbers::Logits(rows)
+        | TeacherNumbers::LogProbs(rows)
+        | TeacherNumbers::Probs(rows) => {
+            rows.values.plain().get(row * rows.stride..).unwrap_or_default()
         }
-        Teacher::Classes(_) | Teacher::TopK(_) => &[],
+        TeacherNumbers::Classes(_) | TeacherNumbers::TopK(_) => &[],
     }
 }
 
 /// The loss of one row, 0 if nobody asked, and its gradient.
 fn row<T: Number>(
     problem: &Problem<'_, T>,
-    student: &[T],
+    student: Numbers<'_, T>,
     teacher: TeacherRow<'_, T>,
     reach: [&[T]; 2],
     weight: T,
@@ -78,7 +81,7 @@ fn row<T: Number>(
     if let TeacherRow::TopK(named, rest) = teacher {
         return top_k::row(problem, student, named, rest, weight, loss, gradient);
     }
-    let Some(gradient) = gradient else {
+    let Some(mut gradient) = gradient else {
         let blocks = Reference::OfBlocks;
         let known = match problem.divergence {
             Divergence::Forward | Divergence::Reverse => {
@@ -104,17 +107,20 @@ fn row<T: Number>(
         });
     };
     // A gradient needs the masses alone; a loss beside it comes from the second read. They are kept in
-    // the gradient's place, unless there are numbers in it that count, or nobody takes them from there.
-    let room = match (gradient.accumulation, problem.divergence) {
-        (Accumulation::Replace, Divergence::Forward | Divergence::Reverse) => &mut *gradient.out,
-        (Accumulation::Replace, Divergence::JensenShannon { .. }) | (Accumulation::Add, _) => {
-            &mut []
-        }
+    // the gradient's place, unless there are numbers in it that count, it is too narrow for them, or nobody
+    // takes them from there.
+    let room = match (gradient.accumulation, problem.divergence, &mut gradient.out) {
+        (
+            Accumulation::Replace,
+            Divergence::Forward | Divergence::Reverse,
+            Places::Wide(places),
+        ) => &mut **places,
+        (Accumulation::Replace | Accumulation::Add, _, _) => &mut [],
     };
     // A reference that never moves is one that masses can be kept for.
     let known = first_read::<T, false>(problem, student, teacher, Reference::OfRow, reach, room);
     if !known.is_valid {
-        gradient.fill(T::NAN);
+        gradient.undefined();
         return T::NAN;
     }
     let RowGradient { of, upstream, accumulation, out } = gradient;
@@ -127,12 +133,13 @@ fn row<T: Number>(
             if let Divergence::JensenShannon { .. } = problem.divergence {
                 pass.plain = true;
                 if accumulation == Accumulation::Replace
+                    && place.grad.is_wide()
                     && let Some((weights, logits)) = known.softmax(of, &pass, student, teacher)
                 {
                     pass.asked.gradient = Some((Slope::Difference, T::ONE));
                     let terms = read(problem, student, teacher, reach, &known, pass, place.again());
                     let (center, all_usual) = (total(terms.plain), pass.all_usual);
-                    let grad = place.grad;
+                    let Places::Wide(grad) = place.grad else { return T::ZERO };
                     let last = CentredRead { weights, center, factor, all_usual, logits, grad };
                     problem.backend.run(last);
                     return if loss { known.divergence(problem, &terms) } else { T::ZERO };
@@ -165,49 +172,49 @@ fn row<T: Number>(
 }
 
 /// Where a row's gradient goes.
-struct Place<'a, T> {
+struct Place<'a, T: Computed> {
     accumulation: Accumulation,
     /// Empty if there is none.
-    grad: &'a mut [T],
+    grad: Places<'a, T>,
 }
 
-impl<T> Place<'_, T> {
+impl<T: Computed> Place<'_, T> {
     /// That of no gradient.
     fn none() -> Self {
-        Place { accumulation: Accumulation::Replace, grad: &mut [] }
+        Place { accumulation: Accumulation::Replace, grad: Places::none() }
     }
 
     fn again(&mut self) -> Place<'_, T> {
-        Place { accumulation: self.accumulation, grad: self.grad }
+        Place { accumulation: self.accumulation, grad: self.grad.again() }
     }
 }
 
 /// Reads the row again. Of kept masses the gradient's place has them before it has the gradient.
 fn read<T: Number>(
     problem: &Problem<'_, T>,
-    student: &[T],
+    student: Numbers<'_, T>,
     teacher: TeacherRow<'_, T>,
     reach: [&[T]; 2],
     known: &Known<T>,
     pass: Pass<T>,
     place: Place<'_, T>,
 ) -> Terms<T> {
-    let Place { accumulation, grad } = place;
+    let Place { accumulation, mut grad } = place;
     if known.kept
         && let Some(pass) = KeptPass::new(&pass)
-        && let TeacherRow::Numbers(teacher) = teacher
+        && let (TeacherRow::Numbers(teacher), Places::Wide(grad)) = (teacher, grad.again())
     {
         return problem.backend.run(KeptRead { pass, student, teacher, reach, grad });
     }
-    let grad = if pass.asked.gradient.is_some() { grad } else { &mut [] };
+    let grad = if pass.asked.gradient.is_some() { grad } else { Places::none() };
     problem.backend.run(SecondRead { pass, student, teacher, reach, accumulation, grad })
 }
 
 /// Whether the gradient of one side is by logits, which a softmax makes shares of.
-fn is_softmax<T>(problem: &Problem<'_, T>, of: Party) -> bool {
+fn is_softmax<T: Computed>(problem: &Problem<'_, T>, of: Party) -> bool {
     match of {
         Party::Student => true,
-        Party::Teacher => matches!(problem.teacher, Teacher::Logits(_)),
+        Party::Teacher => matches!(problem.teacher, TeacherNumbers::Logits(_)),
     }
 }
 
@@ -226,11 +233,12 @@ impl<T: Float> Known<T> {
             aligned.is_none() || matches!(problem.divergence, Divergence::JensenShannon { .. });
         let teacher = match (self.teacher, problem.teacher) {
             (Some(teacher), _) => TeacherSide::Logits(teacher.normalised(logarithms)),
-            (None, Teacher::Probs(_)) => TeacherSide::Probs,
-            (None, Teacher::Classes(_)) => TeacherSide::OneHot,
-            (None, Teacher::Logits(_) | Teacher::LogProbs(_) | Teacher::TopK(_)) => {
-                TeacherSide::Logits(Normalised::identity())
-            }
+            (None, TeacherNumbers::Probs(_)) => TeacherSide::Probs,
+            (None, TeacherNumbers::Classes(_)) => TeacherSide::OneHot,
+            (
+                None,
+                TeacherNumbers::Logits(_) | TeacherNumbers::LogProbs(_) | TeacherNumbers::TopK(_),
+            ) => TeacherSide::Logits(Normalised::identity()),
         };
         Pass {
             student: self.student.normalised(logarithms),
@@ -249,9 +257,9 @@ impl<T: Float> Known<T> {
         &self,
         of: Party,
         pass: &Pass<T>,
-        student: &'a [T],
+        student: Numbers<'a, T>,
         teacher: TeacherRow<'a, T>,
-    ) -> Option<(Normalised<T>, &'a [T])> {
+    ) -> Option<(Normalised<T>, Numbers<'a, T>)> {
         match (of, pass.teacher, teacher) {
             (Party::Student, _, _) => Some((pass.student, student)),
             (Party::Teacher, TeacherSide::Logits(weights), TeacherRow::Numbers(logits)) => {
@@ -276,7 +284,7 @@ impl<T: Float> Known<T> {
     ) -> (Slope<T>, T) {
         let factor = factor * divergence.share(of);
         let softmax = is_softmax(problem, of);
-        let probs = of == Party::Teacher && matches!(problem.teacher, Teacher::Probs(_));
+        let probs = of == Party::Teacher && matches!(problem.teacher, TeacherNumbers::Probs(_));
         // The derivative of the weight itself.
         let center = match problem.divergence {
             Divergence::Forward | Divergence::Reverse => T::ZERO - T::ONE,
@@ -301,7 +309,7 @@ impl<T: Number> Known<T> {
     fn refined(
         &self,
         problem: &Problem<'_, T>,
-        student: &[T],
+        student: Numbers<'_, T>,
         teacher: TeacherRow<'_, T>,
         pass: &mut Pass<T>,
         value: T,

@@ -12,6 +12,7 @@ use super::problem::{Accumulation, Gradient, Party, Problem};
 use crate::backend::Number;
 use crate::float::Float;
 use crate::lanes::scalar::Scalar;
+use crate::numbers::Numbers;
 use crate::row_state::RowState;
 use crate::teacher::Divergence;
 
@@ -29,7 +30,11 @@ pub(crate) fn row_states<T: Number>(problem: Problem<'_, T>, states: &mut [RowSt
 }
 
 /// What these classes say.
-fn piece<T: Number>(problem: &Problem<'_, T>, student: &[T], teacher: &[T]) -> RowState<T> {
+fn piece<T: Number>(
+    problem: &Problem<'_, T>,
+    student: Numbers<'_, T>,
+    teacher: Numbers<'_, T>,
+) -> RowState<T> {
     let logits = Logits::new(problem.temperature);
     let read = |x, t| {
         let (companion, reference, masses) = (logits, Reference::OfBlocks, &mut [][..]);
@@ -51,6 +56,7 @@ fn piece<T: Number>(problem: &Problem<'_, T>, student: &[T], teacher: &[T]) -> R
         teacher: [forward.logits.reference, total(forward.mass)],
         forward: total(forward.weighted),
         reverse: total(reverse.weighted),
+        unused: T::ZERO,
     }
 }
 
@@ -73,6 +79,7 @@ pub(crate) fn merged<T: Float>(one: RowState<T>, other: RowState<T>) -> RowState
         teacher: [teacher, one.teacher[1] + other.teacher[1]],
         forward: one.forward + other.forward,
         reverse: one.reverse + other.reverse,
+        unused: T::ZERO,
     }
 }
 
@@ -93,6 +100,7 @@ impl<T: Float> RowState<T> {
             teacher: [teacher, teacher_mass * teacher_factor],
             forward: moved(forward, teacher_mass, by_teacher - by_student, teacher_factor),
             reverse: moved(reverse, student_mass, by_student - by_teacher, student_factor),
+            unused: T::ZERO,
         }
     }
 
@@ -158,7 +166,7 @@ pub(crate) fn within<T: Number>(
         let teacher = match TeacherRow::new(problem.teacher, index) {
             Some(teacher) if weight != T::ZERO => teacher,
             Some(_) | None => {
-                slope.fill(T::ZERO);
+                slope.nothing();
                 if let Some(place) = place {
                     *place = T::ZERO;
                 }
@@ -168,7 +176,7 @@ pub(crate) fn within<T: Number>(
         let [of_student, of_teacher] =
             [state.measured(state.student), state.measured(state.teacher)];
         if !(of_student.is_valid() && of_teacher.is_valid()) {
-            slope.fill(T::NAN);
+            slope.undefined();
             if let Some(place) = place {
                 *place = T::NAN;
             }

@@ -5,20 +5,22 @@
 
 use super::divergences::{Prepared, terms};
 use super::parts::class::Asked;
+use super::parts::companion::Nothing;
 use super::parts::logits::{Logits, Measured, Normalised, PartMass};
 use super::parts::named::is_empty;
 use super::parts::numbers::{exp_of, ln_of, total};
 use super::parts::slope::Slope;
 use super::parts::teacher::TeacherRow;
 use super::passes::elsewhere::{ElsewhereRead, ElsewhereSlope, ElsewhereSlopes, Even};
-use super::passes::first::{FirstRead, Nothing, Reference};
+use super::passes::first::{FirstRead, Reference};
 use super::passes::second::{Pass, SecondRead, TeacherSide, Terms};
 use super::problem::{Accumulation, Party, Problem, RowGradient};
 use crate::backend::Number;
 use crate::float::Float;
 use crate::lanes::scalar::Scalar;
+use crate::numbers::{self, Numbers, Places};
 use crate::stream::compensated::Compensated;
-use crate::top_k::{Rest, TopKRow};
+use crate::top_k::{NamedRow, Rest};
 
 /// Places that are gathered at a time: a stream of its own.
 const GATHERED: usize = 256;
@@ -26,8 +28,8 @@ const GATHERED: usize = 256;
 /// The loss of a row, 0 if nobody asked, and its gradient.
 pub(super) fn row<T: Number>(
     problem: &Problem<'_, T>,
-    student: &[T],
-    named: TopKRow<'_, T>,
+    student: Numbers<'_, T>,
+    named: NamedRow<'_, T>,
     rest: Rest,
     weight: T,
     loss: bool,
@@ -36,7 +38,7 @@ pub(super) fn row<T: Number>(
     let masses = Masses::new(problem, student, named, rest);
     if !masses.student.is_valid() {
         if let Some(gradient) = gradient {
-            gradient.fill(T::NAN);
+            gradient.undefined();
         }
         return T::NAN;
     }
@@ -60,7 +62,7 @@ pub(super) fn row<T: Number>(
         asked,
         plain: loss,
     };
-    let place = gradient.map(|RowGradient { accumulation, out, .. }| {
+    let place = gradient.map(|RowGradient { accumulation, mut out, .. }| {
         let formula = ElsewhereSlope {
             logits: masses.elsewhere.logits,
             scale: shares.scale * factor,
@@ -71,7 +73,7 @@ pub(super) fn row<T: Number>(
             row: student,
             named,
             accumulation,
-            grad: &mut *out,
+            grad: out.again(),
         });
         (accumulation, out)
     });
@@ -88,6 +90,8 @@ struct Masses<T> {
     /// Of those the number to which the student gives any probability, and the sum of their exponents with the
     /// other sign; only where `r` is spread over them.
     even: [Compensated<T>; 2],
+    /// By what the latter has been divided: 1, or a power of two where it would be out of range.
+    even_scale: T,
     /// Of all classes.
     student: Measured<T>,
     /// Of the teacher's probabilities.
@@ -95,10 +99,16 @@ struct Masses<T> {
 }
 
 impl<T: Number> Masses<T> {
-    fn new(problem: &Problem<'_, T>, student: &[T], named: TopKRow<'_, T>, rest: Rest) -> Self {
+    fn new(
+        problem: &Problem<'_, T>,
+        student: Numbers<'_, T>,
+        named: NamedRow<'_, T>,
+        rest: Rest,
+    ) -> Self {
         let Problem { backend, temperature, .. } = *problem;
         let logits = Logits::new(temperature);
         let row = student;
+        let mut even_scale = T::ONE;
         let (elsewhere, even) = match rest {
             Rest::Renormalise | Rest::Bucket | Rest::Ignore => {
                 let companion = Nothing;
@@ -112,7 +122,16 @@ impl<T: Number> Masses<T> {
                 let read =
                     backend.run(ElsewhereRead::<_, _, true> { logits, companion, row, named });
                 let mass = PartMass { logits: read.logits, mass: read.mass };
-                (mass, [read.companion_mass, read.weighted])
+                let mut exponents = read.weighted;
+                if exponents.sum == T::INFINITY {
+                    // Each is within range, but not all together.
+                    even_scale = T::from_usize(row.len().next_power_of_two());
+                    let logits = Logits::new(temperature * even_scale);
+                    let read =
+                        backend.run(ElsewhereRead::<_, _, true> { logits, companion, row, named });
+                    exponents = read.weighted;
+                }
+                (mass, [read.companion_mass, exponents])
             }
         };
         // Probabilities are summed as they are, so that 1 − P is right to the last bits; but not where they are
@@ -125,14 +144,16 @@ impl<T: Number> Masses<T> {
         let mut of_named = PartMass::none(logits);
         let mut count = student.len();
         let mut room = [T::ZERO; GATHERED];
-        for chunk in chunks(named) {
-            let (gathered, present) = gather(student, chunk, &mut room);
+        let (mut left, mut wide) = (named, numbers::room::<_, GATHERED>());
+        while let Some(NamedRow { classes, log_probs }) = left.take(GATHERED) {
+            let log_probs = log_probs.in_room(T::ZERO, &mut wide);
+            let (gathered, present) = gather(student, classes, log_probs, &mut room);
             count = count.saturating_sub(present);
             let read = backend.run(FirstRead::<_, _, false> {
                 logits: of_teacher,
                 companion: logits,
-                x: chunk.log_probs,
-                t: gathered,
+                x: Numbers::Wide(log_probs),
+                t: Numbers::Wide(gathered),
                 reach: [&[], &[]],
                 masses: &mut [],
                 reference: Reference::OfBlocks,
@@ -142,7 +163,7 @@ impl<T: Number> Masses<T> {
                 of_named.join(PartMass { logits: read.companion, mass: read.companion_mass });
         }
         let all = elsewhere.join(of_named);
-        Masses { elsewhere, count, even, student: all.measured(), teacher }
+        Masses { elsewhere, count, even, even_scale, student: all.measured(), teacher }
     }
 }
 
@@ -254,82 +275,75 @@ impl<T: Number> Masses<T> {
         let reference = self.elsewhere.logits.reference;
         let exponent = self.student.logits.exponent(Scalar::<T>::NEW, reference);
         let ln_q = exponent - ln_of(self.student.mass);
-        r * (ln_of(each) - ln_q) + each * total(weighted)
+        r * (ln_of(each) - ln_q) + each * self.even_scale * total(weighted)
     }
 }
 
 /// The terms of the named classes, and their gradient into its place.
 fn named_terms<T: Number>(
     problem: &Problem<'_, T>,
-    student: &[T],
-    named: TopKRow<'_, T>,
+    student: Numbers<'_, T>,
+    named: NamedRow<'_, T>,
     pass: Pass<T>,
-    mut place: Option<(Accumulation, &mut [T])>,
+    mut place: Option<(Accumulation, Places<'_, T>)>,
 ) -> Terms<T> {
     let zero = Compensated { sum: T::ZERO, lost: T::ZERO };
     let mut all = Terms { convex: zero, plain: zero };
     let (mut room, mut slopes) = ([T::ZERO; GATHERED], [T::ZERO; GATHERED]);
-    for chunk in chunks(named) {
-        let (gathered, _) = gather(student, chunk, &mut room);
+    let (mut left, mut wide) = (named, numbers::room::<_, GATHERED>());
+    while let Some(NamedRow { classes, log_probs }) = left.take(GATHERED) {
+        let log_probs = log_probs.in_room(T::ZERO, &mut wide);
+        let (gathered, _) = gather(student, classes, log_probs, &mut room);
         let length = if place.is_some() { gathered.len() } else { 0 };
         let grad = slopes.get_mut(..length).unwrap_or_default();
         let terms = problem.backend.run(SecondRead {
             pass,
-            student: gathered,
-            teacher: TeacherRow::Numbers(chunk.log_probs),
+            student: Numbers::Wide(gathered),
+            teacher: TeacherRow::Numbers(Numbers::Wide(log_probs)),
             reach: [&[], &[]],
             accumulation: Accumulation::Replace,
-            grad,
+            grad: Places::Wide(grad),
         });
         all.convex = all.convex.merge(Scalar::<T>::NEW, terms.convex);
         all.plain = all.plain.merge(Scalar::<T>::NEW, terms.plain);
         if let Some((accumulation, grad)) = &mut place {
-            scatter(&slopes, chunk, *accumulation, grad);
+            scatter(&slopes, classes, log_probs, *accumulation, grad);
         }
     }
     all
 }
 
-/// The places of a row, so many at a time.
-fn chunks<T>(named: TopKRow<'_, T>) -> impl Iterator<Item = TopKRow<'_, T>> {
-    let chunks = named.classes.chunks(GATHERED).zip(named.log_probs.chunks(GATHERED));
-    chunks.map(|(classes, log_probs)| TopKRow { classes, log_probs })
-}
-
 /// The student's logits of the named classes, −∞ for empty places, and how many places are not empty.
 fn gather<'b, T: Float>(
-    student: &[T],
-    named: TopKRow<'_, T>,
+    student: Numbers<'_, T>,
+    classes: &[u32],
+    log_probs: &[T],
     room: &'b mut [T; GATHERED],
 ) -> (&'b [T], usize) {
     let mut present = 0;
-    let places = room.iter_mut().zip(named.classes).zip(named.log_probs);
+    let places = room.iter_mut().zip(classes).zip(log_probs);
     for ((place, &class), &ln_p) in places {
         *place = if is_empty(ln_p) {
             T::NEG_INFINITY
         } else {
             present += 1;
-            student.get(class as usize).copied().unwrap_or(T::NEG_INFINITY)
+            student.get(class as usize).unwrap_or(T::NEG_INFINITY)
         };
     }
-    (room.get(..named.classes.len()).unwrap_or_default(), present)
+    (room.get(..classes.len()).unwrap_or_default(), present)
 }
 
 /// Writes the gradients of the named classes.
 fn scatter<T: Float>(
     slopes: &[T],
-    named: TopKRow<'_, T>,
+    classes: &[u32],
+    log_probs: &[T],
     accumulation: Accumulation,
-    grad: &mut [T],
+    grad: &mut Places<'_, T>,
 ) {
-    for ((&slope, &class), &ln_p) in slopes.iter().zip(named.classes).zip(named.log_probs) {
-        if !is_empty(ln_p)
-            && let Some(place) = grad.get_mut(class as usize)
-        {
-            *place = match accumulation {
-                Accumulation::Replace => slope,
-                Accumulation::Add => *place + slope,
-            };
+    for ((&slope, &class), &ln_p) in slopes.iter().zip(classes).zip(log_probs) {
+        if !is_empty(ln_p) {
+            grad.put(class as usize, slope, accumulation == Accumulation::Add);
         }
     }
 }

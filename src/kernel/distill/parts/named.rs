@@ -4,9 +4,10 @@
 //! A row goes by in windows. At the beginning of each all places are looked at once, and those that name a
 //! class of the window set a bit; afterwards a block's bits say which of its classes are named.
 
-use crate::float::Float;
-use crate::stream::order::SMALL;
-use crate::top_k::TopKRow;
+use crate::float::{Float, Narrow};
+use crate::numbers::{Numbers, room};
+use crate::stream::order::{PIECE, SMALL};
+use crate::top_k::NamedRow;
 
 /// Classes of a window: a multiple of any block.
 pub(crate) const WINDOW: usize = if SMALL { 2_048 } else { 32_768 };
@@ -25,34 +26,45 @@ impl Marks {
 
     /// Those of the window that begins with class `start`. Empty places name nothing.
     #[inline(always)]
-    pub(crate) fn mark<T: Float>(&mut self, named: TopKRow<'_, T>, start: usize) {
+    pub(crate) fn mark<T: Float>(&mut self, named: NamedRow<'_, T>, start: usize) {
         self.0 = [0; WINDOW / WORD];
-        for (&class, &ln_p) in named.classes.iter().zip(named.log_probs) {
-            // Without a branch: what is not meant sets no bit of some word.
-            let offset = (class as usize).wrapping_sub(start);
-            let bit = u32::from(offset < WINDOW) & u32::from(!is_empty(ln_p));
-            self.0[offset / WORD % (WINDOW / WORD)] |= bit << (offset % WORD);
+        let mut room = room::<_, PIECE>();
+        let piece = if named.log_probs.is_wide() { named.classes.len() } else { PIECE };
+        let mut left = named;
+        while let Some(NamedRow { classes, log_probs }) = left.take(piece) {
+            for (&class, &ln_p) in classes.iter().zip(log_probs.in_room(T::ZERO, &mut room)) {
+                // Without a branch: what is not meant sets no bit of some word.
+                let offset = (class as usize).wrapping_sub(start);
+                let bit = u32::from(offset < WINDOW) & u32::from(!is_empty(ln_p));
+                self.0[offset / WORD % (WINDOW / WORD)] |= bit << (offset % WORD);
+            }
         }
     }
 
     /// A block of which the first class is the `start`th of the window, with `instead` for the named ones:
-    /// as it lies, if there are none, or in the room.
+    /// as it lies, if there are none and it is wide, or in the room.
     #[inline(always)]
     pub(crate) fn without<'b, T: Float, const N: usize>(
         &self,
         start: usize,
-        block: &'b [T],
+        block: Numbers<'b, T>,
         room: &'b mut [T; N],
     ) -> &'b [T] {
         let words = self.words(start, block.len());
-        if words.iter().fold(0, |any, word| any | word) == 0 {
-            return block;
+        let any_named = words.iter().fold(0, |any, word| any | word) != 0;
+        let places = room.get_mut(..block.len()).unwrap_or_default();
+        match block {
+            Numbers::Wide(values) if !any_named => return values,
+            Numbers::Wide(values) => {
+                for (place, &x) in places.iter_mut().zip(values) {
+                    *place = x;
+                }
+            }
+            Numbers::Narrow(kind, bits) => kind.widen(bits, places),
         }
-        let Some(places) = room.get_mut(..block.len()) else { return block };
-        for (place, &x) in places.iter_mut().zip(block) {
-            *place = x;
+        if any_named {
+            replace(words, places, T::NEG_INFINITY);
         }
-        replace(words, places, T::NEG_INFINITY);
         places
     }
 

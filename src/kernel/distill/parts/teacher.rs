@@ -1,19 +1,20 @@
 //! Where a teacher's numbers come from.
 
-use crate::float::Float;
+use crate::float::{Computed, Float, Narrow};
+use crate::numbers::Numbers;
 use crate::stream::order::tile_length;
-use crate::teacher::{IGNORED, Teacher};
-use crate::top_k::{Rest, TopKRow};
+use crate::teacher::{IGNORED, TeacherNumbers};
+use crate::top_k::{NamedRow, Rest};
 
 /// One row of a teacher: a source of tiles.
 #[derive(Clone, Copy)]
-pub(crate) enum TeacherRow<'a, T> {
+pub(crate) enum TeacherRow<'a, T: Computed> {
     /// They lie in memory.
-    Numbers(&'a [T]),
+    Numbers(Numbers<'a, T>),
     /// The class whose probability is one.
     Class(usize),
     /// Few classes are named; there are no tiles.
-    TopK(TopKRow<'a, T>, Rest),
+    TopK(NamedRow<'a, T>, Rest),
 }
 
 /// Room for a tile that does not lie in memory.
@@ -21,21 +22,21 @@ pub(crate) type Room<T> = [T; tile_length::<f32>()];
 
 impl<'a, T: Float> TeacherRow<'a, T> {
     /// A row of the teacher, if there is one of this number that counts.
-    pub(crate) fn new(teacher: Teacher<'a, T>, row: usize) -> Option<Self> {
+    pub(crate) fn new(teacher: TeacherNumbers<'a, T>, row: usize) -> Option<Self> {
         Some(match teacher {
-            Teacher::Logits(rows) | Teacher::LogProbs(rows) | Teacher::Probs(rows) => {
-                TeacherRow::Numbers(rows.row(row)?)
-            }
-            Teacher::Classes(classes) => match *classes.get(row)? {
+            TeacherNumbers::Logits(rows)
+            | TeacherNumbers::LogProbs(rows)
+            | TeacherNumbers::Probs(rows) => TeacherRow::Numbers(rows.row(row)?),
+            TeacherNumbers::Classes(classes) => match *classes.get(row)? {
                 IGNORED => return None,
                 class => TeacherRow::Class(class as usize),
             },
-            Teacher::TopK(top_k) => TeacherRow::TopK(top_k.row(row)?, top_k.rest),
+            TeacherNumbers::TopK(top_k) => TeacherRow::TopK(top_k.row(row)?, top_k.rest),
         })
     }
 
-    /// The numbers of `length` classes from `start` on, no more than a tile: where they lie, or made in
-    /// the room.
+    /// The numbers of `length` classes from `start` on, no more than a tile: where they lie, or made or
+    /// widened in the room.
     #[inline(always)]
     pub(crate) fn tile<'b>(
         &self,
@@ -47,7 +48,13 @@ impl<'a, T: Float> TeacherRow<'a, T> {
         'a: 'b,
     {
         match *self {
-            TeacherRow::Numbers(numbers) => numbers.get(start..start + length),
+            TeacherRow::Numbers(numbers) => match numbers.part(start, length)? {
+                Numbers::Wide(values) => Some(values),
+                Numbers::Narrow(kind, bits) => {
+                    kind.widen(bits, room);
+                    room.get(..length)
+                }
+            },
             TeacherRow::Class(class) => {
                 for (k, p) in room.iter_mut().enumerate() {
                     *p = if start + k == class { T::ONE } else { T::ZERO };

@@ -6,19 +6,20 @@ use crate::float::Float;
 use crate::kernel::distill::parts::logits::Normalised;
 use crate::kernel::distill::parts::slope::{Slope, weighted_slope};
 use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
+use crate::numbers::{Numbers, room};
 use crate::stream::ahead::{Ahead, distance};
 use crate::stream::group::{part, registers, store, whole};
-use crate::stream::order::{GROUP, virtual_lanes};
+use crate::stream::order::{GROUP, tile_length};
 
 /// A pass over such logits.
-pub(crate) struct CentredRead<'a, T> {
+pub(crate) struct CentredRead<'a, T: Float> {
     /// The side that the gradient is of.
     pub(crate) weights: Normalised<T>,
     pub(crate) center: T,
     pub(crate) factor: T,
     /// Whether all of its logits are known to be usual.
     pub(crate) all_usual: bool,
-    pub(crate) logits: &'a [T],
+    pub(crate) logits: Numbers<'a, T>,
     /// The differences, and then the gradient.
     pub(crate) grad: &'a mut [T],
 }
@@ -28,14 +29,18 @@ impl<T: Float> Kernel<T> for CentredRead<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(mut self, l: L) {
-        let length = GROUP * virtual_lanes::<T>();
+        let length = tile_length::<T>();
         let mut grad = core::mem::take(&mut self.grad);
-        let mut reach = self.logits;
-        for t in self.logits.chunks(length) {
+        let mut room = room::<_, { tile_length::<f32>() }>();
+        let mut logits = self.logits;
+        let mut reach = logits.plain();
+        while logits.len() > 0
+            && let Some(t) = logits.take(length.min(logits.len()))
+        {
             let out = grad.split_off_mut(..t.len()).unwrap_or_default();
             let ahead =
                 [Ahead::new(l, None, reach), Ahead::at(l, distance::<T>() - length, None, &*grad)];
-            self.tile(l, t, ahead, out);
+            self.tile(l, t.in_room(T::ZERO, &mut room), ahead, out);
             reach = reach.get(length..).unwrap_or_default();
         }
     }

@@ -3,9 +3,10 @@
 //! The classes that it names count as −∞ there. So the mass elsewhere is a sum of its own, with a reference of
 //! its own: nothing is subtracted, and it does not vanish beside a peak among the named ones.
 
-use super::first::{Companion, Statistics, Sums, TILES, add_tile, all_below, raise};
+use super::first::{Statistics, Sums, TILES, add_tile, all_below, raise};
 use crate::float::Float;
 use crate::formula::Formula;
+use crate::kernel::distill::parts::companion::Companion;
 use crate::kernel::distill::parts::logits::Logits;
 use crate::kernel::distill::parts::named::{Marks, WINDOW};
 use crate::kernel::distill::parts::totals::totals;
@@ -13,10 +14,11 @@ use crate::kernel::distill::problem::Accumulation;
 use crate::kernel::write::map;
 use crate::lanes::{Arithmetic, Kernel, Lanes};
 use crate::math::exp_factor;
+use crate::numbers::{Numbers, Places};
 use crate::stream::ahead::Ahead;
 use crate::stream::compensated::Compensated;
 use crate::stream::order::{GROUP, tile_length};
-use crate::top_k::TopKRow;
+use crate::top_k::NamedRow;
 
 /// Room for any block.
 const BLOCK: usize = TILES * tile_length::<f32>();
@@ -60,11 +62,11 @@ impl<T: Float> Companion<T> for Even {
 }
 
 /// A read of the classes elsewhere, with `WEIGH` of the companion's weighted sum too.
-pub(crate) struct ElsewhereRead<'a, T, C, const WEIGH: bool> {
+pub(crate) struct ElsewhereRead<'a, T: Float, C, const WEIGH: bool> {
     pub(crate) logits: Logits<T>,
     pub(crate) companion: C,
-    pub(crate) row: &'a [T],
-    pub(crate) named: TopKRow<'a, T>,
+    pub(crate) row: Numbers<'a, T>,
+    pub(crate) named: NamedRow<'a, T>,
 }
 
 impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for ElsewhereRead<'_, T, C, WEIGH> {
@@ -79,41 +81,40 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for ElsewhereRead<'
         let block = TILES * tile;
         let mut marks = Marks::new();
         let mut room = [T::ZERO; BLOCK];
-        let mut reach = row;
-        for (window_index, window) in row.chunks(WINDOW).enumerate() {
-            marks.mark(named, window_index * WINDOW);
-            for (index, x) in window.chunks(block).enumerate() {
-                let x = marks.without(index * block, x, &mut room);
-                let mut usual = !is_first && all_below(l, logits, companion, x, x);
-                if !usual {
-                    let before = (!is_first).then_some(&mut sums);
-                    raise::<L, C, WEIGH>(
-                        l,
-                        &mut logits,
-                        &mut companion,
-                        [x, x],
-                        [&[], &[]],
-                        before,
-                    );
-                    usual = all_below(l, logits, companion, x, x);
-                }
-                is_first = false;
-                for x in x.chunks(tile) {
-                    let nothing = &mut [][..];
-                    let ahead = [Ahead::at(l, block, None, reach), Ahead::at(l, block, None, &[])];
-                    add_tile::<L, C, WEIGH>(
-                        l,
-                        logits,
-                        companion,
-                        [x, x],
-                        usual,
-                        ahead,
-                        nothing,
-                        &mut sums,
-                    );
-                    reach = reach.get(tile..).unwrap_or_default();
-                }
+        let mut reach = row.plain();
+        let mut start = 0;
+        while start < row.len() {
+            if start % WINDOW == 0 {
+                marks.mark(named, start);
             }
+            let length = block.min(row.len() - start);
+            let Some(x) = row.part(start, length) else { break };
+            let x = marks.without(start % WINDOW, x, &mut room);
+            let both = [Numbers::Wide(x); 2];
+            let mut usual = !is_first && all_below(l, logits, companion, both[0], both[1]);
+            if !usual {
+                let before = (!is_first).then_some(&mut sums);
+                let reach = [&[][..]; 2];
+                raise::<L, C, WEIGH>(l, &mut logits, &mut companion, both, reach, before);
+                usual = all_below(l, logits, companion, both[0], both[1]);
+            }
+            is_first = false;
+            for x in x.chunks(tile) {
+                let nothing = &mut [][..];
+                let ahead = [Ahead::at(l, block, None, reach), Ahead::at(l, block, None, &[])];
+                add_tile::<L, C, WEIGH>(
+                    l,
+                    logits,
+                    companion,
+                    [x, x],
+                    usual,
+                    ahead,
+                    nothing,
+                    &mut sums,
+                );
+                reach = reach.get(tile..).unwrap_or_default();
+            }
+            start += length;
         }
         let [mass, companion_mass, weighted] = totals(l, sums, row.len());
         Statistics { logits, companion, mass, companion_mass, weighted, usual: false }
@@ -122,13 +123,13 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for ElsewhereRead<'
 
 /// Writes the gradient of the classes elsewhere. Those that the row names get anything, or, where the gradient
 /// is added to what is there, nothing.
-pub(crate) struct ElsewhereSlopes<'a, T> {
+pub(crate) struct ElsewhereSlopes<'a, T: Float> {
     pub(crate) formula: ElsewhereSlope<T>,
-    pub(crate) row: &'a [T],
-    pub(crate) named: TopKRow<'a, T>,
+    pub(crate) row: Numbers<'a, T>,
+    pub(crate) named: NamedRow<'a, T>,
     pub(crate) accumulation: Accumulation,
     /// As long as the row.
-    pub(crate) grad: &'a mut [T],
+    pub(crate) grad: Places<'a, T>,
 }
 
 impl<T: Float> Kernel<T> for ElsewhereSlopes<'_, T> {
@@ -136,26 +137,26 @@ impl<T: Float> Kernel<T> for ElsewhereSlopes<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) {
-        let ElsewhereSlopes { formula, row, named, accumulation, grad } = self;
+        let ElsewhereSlopes { formula, mut row, named, accumulation, mut grad } = self;
         let block = match accumulation {
             Accumulation::Replace => return map(l, formula, row, row, T::ZERO, &[], grad),
             Accumulation::Add => TILES * tile_length::<T>(),
         };
         let mut marks = Marks::new();
         let mut room = [T::ZERO; BLOCK];
-        let windows = row.chunks(WINDOW).zip(grad.chunks_mut(WINDOW));
-        for (window_index, (window, grad)) in windows.enumerate() {
-            marks.mark(named, window_index * WINDOW);
-            let blocks = window.chunks(block).zip(grad.chunks_mut(block));
-            for (index, (x, grad)) in blocks.enumerate() {
-                let Some(slopes) = room.get_mut(..x.len()) else { return };
-                map(l, formula, x, x, T::ZERO, &[], slopes);
-                // −0 added to any number leaves it as it is.
-                marks.replace(index * block, slopes, T::ZERO * (T::ZERO - T::ONE));
-                for (place, &slope) in grad.iter_mut().zip(&*slopes) {
-                    *place = *place + slope;
-                }
+        let mut start = 0;
+        while row.len() > 0
+            && let Some(x) = row.take(block.min(row.len()))
+            && let (Some(slopes), Some(grad)) = (room.get_mut(..x.len()), grad.take(x.len()))
+        {
+            if start % WINDOW == 0 {
+                marks.mark(named, start);
             }
+            map(l, formula, x, x, T::ZERO, &[], Places::Wide(slopes));
+            // −0 added to any number leaves it as it is.
+            marks.replace(start % WINDOW, slopes, T::ZERO * (T::ZERO - T::ONE));
+            grad.add(slopes);
+            start += x.len();
         }
     }
 }

@@ -12,156 +12,25 @@
 
 use crate::float::Float;
 use crate::formula::or_nothing;
+use crate::kernel::distill::parts::companion::Companion;
 use crate::kernel::distill::parts::logits::Logits;
 use crate::kernel::distill::parts::numbers::exp_of;
 use crate::kernel::distill::parts::totals::totals;
-use crate::kernel::softmax::largest;
+use crate::kernel::softmax::largest_of;
 use crate::lanes::scalar::Scalar;
 use crate::lanes::{self, Arithmetic, Kernel, Lanes};
-use crate::math::{exp_factor, ln_minus};
+use crate::math::exp_factor;
+use crate::numbers::{Numbers, room};
 use crate::stream::ahead::{Ahead, distance};
 use crate::stream::compensated::Compensated;
 use crate::stream::group::{part, registers, store, whole};
-use crate::stream::order::{GROUP, tile_length};
+use crate::stream::order::{GROUP, PIECE, SMALL, tile_length};
 
 /// Tiles of a block: 4 KB of each slice.
 pub(super) const TILES: usize = 8;
 
-/// The slice that goes with the logits.
-pub(crate) trait Companion<T: Float>: Copy {
-    /// A number without mass.
-    const FILL: T;
-
-    /// Whether it has numbers of its own.
-    const HAS_NUMBERS: bool = true;
-
-    /// Whether the logits' masses are the weights.
-    const LOGITS_WEIGH: bool = false;
-
-    /// Its logits, if it has any.
-    #[inline(always)]
-    fn logits(&mut self) -> Option<&mut Logits<T>> {
-        None
-    }
-
-    /// Whether these can be given to [`Companion::values`] with usual arithmetic.
-    fn usual<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool;
-
-    /// The same, but also whether no reference has to move.
-    fn all_below<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool;
-
-    /// A number that is below.
-    fn padding(self) -> T;
-
-    /// Its masses, and the weighted differences of logarithms, from the logits' exponents and
-    /// masses.
-    fn values<A: Arithmetic<Elem = T>>(
-        self,
-        a: A,
-        exponent: A::Vec,
-        mass: A::Vec,
-        t: A::Vec,
-    ) -> (A::Vec, A::Vec);
-}
-
-/// Other logits; the first ones' masses weigh `exponent − exponent of these`.
-impl<T: Float> Companion<T> for Logits<T> {
-    const FILL: T = T::NEG_INFINITY;
-    const LOGITS_WEIGH: bool = true;
-
-    #[inline(always)]
-    fn logits(&mut self) -> Option<&mut Logits<T>> {
-        Some(self)
-    }
-    #[inline(always)]
-    fn usual<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool {
-        Logits::usual(self, l, t)
-    }
-    #[inline(always)]
-    fn all_below<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool {
-        Logits::all_below(self, l, t)
-    }
-    #[inline(always)]
-    fn padding(self) -> T {
-        self.top
-    }
-    #[inline(always)]
-    fn values<A: Arithmetic<Elem = T>>(
-        self,
-        a: A,
-        exponent: A::Vec,
-        mass: A::Vec,
-        t: A::Vec,
-    ) -> (A::Vec, A::Vec) {
-        let own = self.exponent(a, t);
-        let weighted = a.mul(mass, a.sub(exponent, own));
-        (exp_factor(a, own), if A::USUAL { weighted } else { or_nothing(a, mass, weighted) })
-    }
-}
-
-/// Probabilities `t`, which weigh `ln t − exponent`.
-#[derive(Clone, Copy)]
-pub(crate) struct Probs;
-
-impl<T: Float> Companion<T> for Probs {
-    const FILL: T = T::ZERO;
-
-    #[inline(always)]
-    fn usual<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool {
-        l.all_positive_normal(t)
-    }
-    #[inline(always)]
-    fn all_below<L: Lanes<Elem = T>>(self, l: L, t: [L::Vec; GROUP]) -> bool {
-        l.all_positive_normal(t)
-    }
-    #[inline(always)]
-    fn padding(self) -> T {
-        T::ONE
-    }
-    #[inline(always)]
-    fn values<A: Arithmetic<Elem = T>>(
-        self,
-        a: A,
-        exponent: A::Vec,
-        _: A::Vec,
-        t: A::Vec,
-    ) -> (A::Vec, A::Vec) {
-        let weighted = a.mul(t, ln_minus(a, t, exponent));
-        (t, if A::USUAL { weighted } else { or_nothing(a, t, weighted) })
-    }
-}
-
-/// Nothing: the logits alone.
-#[derive(Clone, Copy)]
-pub(crate) struct Nothing;
-
-impl<T: Float> Companion<T> for Nothing {
-    const FILL: T = T::ZERO;
-    const HAS_NUMBERS: bool = false;
-
-    #[inline(always)]
-    fn usual<L: Lanes<Elem = T>>(self, _: L, _: [L::Vec; GROUP]) -> bool {
-        true
-    }
-    #[inline(always)]
-    fn all_below<L: Lanes<Elem = T>>(self, _: L, _: [L::Vec; GROUP]) -> bool {
-        true
-    }
-    #[inline(always)]
-    fn padding(self) -> T {
-        T::ZERO
-    }
-    #[inline(always)]
-    fn values<A: Arithmetic<Elem = T>>(
-        self,
-        a: A,
-        _: A::Vec,
-        _: A::Vec,
-        _: A::Vec,
-    ) -> (A::Vec, A::Vec) {
-        (a.splat(T::ZERO), a.splat(T::ZERO))
-    }
-}
+/// Room for any block.
+const BLOCK: usize = TILES * tile_length::<f32>();
 
 /// A row's sums, relative to the references.
 pub(crate) struct Statistics<T, C> {
@@ -180,12 +49,12 @@ pub(super) type Sums<L> = [<L as Lanes>::Bank<Compensated<<L as Arithmetic>::Vec
 
 /// A read of a row of logits and its companion, which is as long or, for [`Nothing`], the logits.
 /// Without `WEIGH` the weighted differences are left out.
-pub(crate) struct FirstRead<'a, T, C, const WEIGH: bool> {
+pub(crate) struct FirstRead<'a, T: Float, C, const WEIGH: bool> {
     pub(crate) logits: Logits<T>,
     pub(crate) companion: C,
-    pub(crate) x: &'a [T],
-    pub(crate) t: &'a [T],
-    /// What is read before long: slices that begin as these do and may go on where they end.
+    pub(crate) x: Numbers<'a, T>,
+    pub(crate) t: Numbers<'a, T>,
+    /// What is read before long: slices that begin as these do and may go on where they end, or empty ones.
     pub(crate) reach: [&'a [T]; 2],
     /// Where the logits' masses are left; or empty, as always with `WEIGH`.
     pub(crate) masses: &'a mut [T],
@@ -211,13 +80,24 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T
         let mut sums: Sums<L> = [l.bank(Compensated::zero(l)); 3];
         let mut all_usual = true;
         let mut first = None;
-        let tile = tile_length::<T>();
-        let block = TILES * tile;
+        let block = TILES * tile_length::<T>();
         if !WEIGH && reference == Reference::OfRow {
             raise::<L, C, WEIGH>(l, &mut logits, &mut companion, [x, t], reach, None);
             first = Some(references(logits, companion));
         }
-        for (x, t) in x.chunks(block).zip(t.chunks(block)) {
+        let (mut room_x, mut room_t) = (room::<_, BLOCK>(), room::<_, BLOCK>());
+        let elements = x.len();
+        let mut start = 0;
+        while start < elements {
+            let length = block.min(elements - start);
+            let (Some(mut x), Some(mut t)) = (x.part(start, length), t.part(start, length)) else {
+                break;
+            };
+            // Where there is room, a block is widened once for all that is done with it.
+            if !SMALL {
+                x = Numbers::Wide(x.in_room(T::ZERO, &mut room_x));
+                t = if C::HAS_NUMBERS { Numbers::Wide(t.in_room(T::ZERO, &mut room_t)) } else { x };
+            }
             let mut usual = first.is_some() && all_below(l, logits, companion, x, t);
             if !usual {
                 let before = first.is_some().then_some(&mut sums);
@@ -228,18 +108,17 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T
             if first.is_none() {
                 first = Some(references(logits, companion));
             }
-            for (x, t) in x.chunks(tile).zip(t.chunks(tile)) {
-                let out = masses.split_off_mut(..x.len().min(masses.len())).unwrap_or_default();
-                // A block is read at once, so the next one is what will be read.
-                let of_x = if C::HAS_NUMBERS { Some(reach_x) } else { None };
-                let ahead = [
-                    Ahead::at(l, block, of_x, reach_t),
-                    Ahead::at(l, distance::<T>(), None, &*masses),
-                ];
-                add_tile::<L, C, WEIGH>(l, logits, companion, [x, t], usual, ahead, out, &mut sums);
-                reach_x = reach_x.get(tile..).unwrap_or_default();
-                reach_t = reach_t.get(tile..).unwrap_or_default();
-            }
+            add_block::<L, C, WEIGH>(
+                l,
+                logits,
+                companion,
+                [x, t],
+                usual,
+                [&mut reach_x, &mut reach_t],
+                &mut masses,
+                &mut sums,
+            );
+            start += length;
         }
         if let Some([of_logits, of_companion]) = first {
             all_usual &= logits.is_close_to(of_logits);
@@ -247,7 +126,7 @@ impl<T: Float, C: Companion<T>, const WEIGH: bool> Kernel<T> for FirstRead<'_, T
                 all_usual &= logits.is_close_to(of_companion);
             }
         }
-        let [mass, companion_mass, weighted] = totals(l, sums, x.len());
+        let [mass, companion_mass, weighted] = totals(l, sums, elements);
         Statistics { logits, companion, mass, companion_mass, weighted, usual: all_usual }
     }
 }
@@ -264,6 +143,28 @@ fn references<T: Float, C: Companion<T>>(logits: Logits<T>, mut companion: C) ->
 /// Whether a block is all usual and needs no other reference.
 #[inline(always)]
 pub(super) fn all_below<L: Lanes, C: Companion<L::Elem>>(
+    l: L,
+    logits: Logits<L::Elem>,
+    companion: C,
+    mut x: Numbers<'_, L::Elem>,
+    mut t: Numbers<'_, L::Elem>,
+) -> bool {
+    let (mut room_x, mut room_t) = (room::<_, PIECE>(), room::<_, PIECE>());
+    let piece = if x.is_wide() && t.is_wide() { x.len() } else { PIECE };
+    while x.len() > 0
+        && let (Some(x), Some(t)) = (x.take(piece.min(x.len())), t.take(piece.min(t.len())))
+    {
+        let x = x.in_room(L::Elem::ZERO, &mut room_x);
+        let t = if C::HAS_NUMBERS { t.in_room(L::Elem::ZERO, &mut room_t) } else { x };
+        if !slices_below(l, logits, companion, x, t) {
+            return false;
+        }
+    }
+    true
+}
+
+#[inline(always)]
+fn slices_below<L: Lanes, C: Companion<L::Elem>>(
     l: L,
     logits: Logits<L::Elem>,
     companion: C,
@@ -292,7 +193,7 @@ pub(super) fn raise<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
     l: L,
     logits: &mut Logits<L::Elem>,
     companion: &mut C,
-    [x, t]: [&[L::Elem]; 2],
+    [x, t]: [Numbers<'_, L::Elem>; 2],
     [reach_x, reach_t]: [&[L::Elem]; 2],
     sums: Option<&mut Sums<L>>,
 ) {
@@ -361,10 +262,10 @@ fn rescaled<L: Lanes>(l: L, sum: Compensated<L::Vec>, factor: L::Elem) -> Compen
 fn risen<L: Lanes>(
     l: L,
     logits: &mut Logits<L::Elem>,
-    block: &[L::Elem],
+    block: Numbers<'_, L::Elem>,
     reach: &[L::Elem],
 ) -> L::Elem {
-    let largest = largest(l, block, reach);
+    let largest = largest_of(l, block, reach);
     if logits.top < largest {
         let at_largest = logits.at(largest);
         let by = at_largest.exponent(Scalar::<L::Elem>::NEW, logits.reference);
@@ -372,6 +273,39 @@ fn risen<L: Lanes>(
         by
     } else {
         L::Elem::ZERO
+    }
+}
+
+/// Adds the tiles of a block, and takes as much off what is read before long and off the masses' places.
+#[expect(clippy::too_many_arguments, reason = "a step of one loop")]
+#[inline(always)]
+fn add_block<L: Lanes, C: Companion<L::Elem>, const WEIGH: bool>(
+    l: L,
+    logits: Logits<L::Elem>,
+    companion: C,
+    [mut x, mut t]: [Numbers<'_, L::Elem>; 2],
+    usual: bool,
+    [reach_x, reach_t]: [&mut &[L::Elem]; 2],
+    masses: &mut &mut [L::Elem],
+    sums: &mut Sums<L>,
+) {
+    let (mut room_x, mut room_t) = (room::<_, PIECE>(), room::<_, PIECE>());
+    let tile = tile_length::<L::Elem>();
+    while x.len() > 0
+        && let (Some(x), Some(t)) = (x.take(tile.min(x.len())), t.take(tile.min(t.len())))
+    {
+        let x = x.in_room(L::Elem::ZERO, &mut room_x);
+        let t = if C::HAS_NUMBERS { t.in_room(L::Elem::ZERO, &mut room_t) } else { x };
+        let out = masses.split_off_mut(..x.len().min(masses.len())).unwrap_or_default();
+        // A block is read at once, so the next one is what will be read.
+        let of_x = if C::HAS_NUMBERS { Some(*reach_x) } else { None };
+        let ahead = [
+            Ahead::at(l, TILES * tile, of_x, reach_t),
+            Ahead::at(l, distance::<L::Elem>(), None, masses),
+        ];
+        add_tile::<L, C, WEIGH>(l, logits, companion, [x, t], usual, ahead, out, sums);
+        *reach_x = reach_x.get(tile..).unwrap_or_default();
+        *reach_t = reach_t.get(tile..).unwrap_or_default();
     }
 }
 

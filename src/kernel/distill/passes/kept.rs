@@ -10,17 +10,21 @@ use crate::kernel::distill::parts::slope::{Slope, weighted_slope};
 use crate::kernel::distill::parts::totals::totals;
 use crate::kernel::distill::problem::Party;
 use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
+use crate::numbers::{Numbers, room};
 use crate::stream::ahead::{Ahead, distance};
 use crate::stream::compensated::Compensated;
 use crate::stream::group::{part, registers, store, whole};
 use crate::stream::order::{GROUP, tile_length};
 
+/// Room for any tile.
+const TILE: usize = tile_length::<f32>();
+
 /// A pass over such rows.
-pub(crate) struct KeptRead<'a, T> {
+pub(crate) struct KeptRead<'a, T: Float> {
     pub(crate) pass: KeptPass<T>,
-    pub(crate) student: &'a [T],
-    pub(crate) teacher: &'a [T],
-    /// What is read before long: slices that begin as these do and may go on where they end.
+    pub(crate) student: Numbers<'a, T>,
+    pub(crate) teacher: Numbers<'a, T>,
+    /// What is read before long: slices that begin as these do and may go on where they end, or empty ones.
     pub(crate) reach: [&'a [T]; 2],
     /// The masses, and then the gradient if it is asked for.
     pub(crate) grad: &'a mut [T],
@@ -43,11 +47,17 @@ impl<T: Float> Kernel<T> for KeptRead<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) -> Terms<T> {
-        let KeptRead { pass, student, teacher, reach, mut grad } = self;
+        let KeptRead { pass, mut student, mut teacher, reach, mut grad } = self;
         let [mut reach_x, mut reach_t] = reach;
+        let elements = student.len();
+        let (mut room_x, mut room_t) = (room::<_, TILE>(), room::<_, TILE>());
         let mut sums = [l.bank(Compensated::zero(l))];
         let length = tile_length::<T>();
-        for (x, t) in student.chunks(length).zip(teacher.chunks(length)) {
+        while student.len() > 0
+            && let (Some(x), Some(t)) =
+                (student.take(length.min(student.len())), teacher.take(length.min(teacher.len())))
+        {
+            let (x, t) = (x.in_room(T::ZERO, &mut room_x), t.in_room(T::ZERO, &mut room_t));
             let out = grad.split_off_mut(..x.len().min(grad.len())).unwrap_or_default();
             let ahead = [
                 Ahead::new(l, Some(reach_x), reach_t),
@@ -57,7 +67,7 @@ impl<T: Float> Kernel<T> for KeptRead<'_, T> {
             reach_x = reach_x.get(length..).unwrap_or_default();
             reach_t = reach_t.get(length..).unwrap_or_default();
         }
-        let [convex] = totals(l, sums, student.len());
+        let [convex] = totals(l, sums, elements);
         Terms { convex, plain: Compensated { sum: T::ZERO, lost: T::ZERO } }
     }
 }

@@ -9,10 +9,14 @@ use crate::kernel::distill::parts::totals::totals;
 use crate::kernel::distill::problem::Accumulation;
 use crate::lanes::{Arithmetic, Kernel, Lanes, Two, usual};
 use crate::math::ln;
+use crate::numbers::{Numbers, Places, room};
 use crate::stream::ahead::{Ahead, distance};
 use crate::stream::compensated::Compensated;
 use crate::stream::group::{part, registers, store, whole};
 use crate::stream::order::{GROUP, tile_length};
+
+/// Room for any tile.
+const TILE: usize = tile_length::<f32>();
 
 /// What the teacher's numbers are.
 #[derive(Clone, Copy)]
@@ -49,16 +53,16 @@ pub(crate) struct Terms<T> {
 }
 
 /// A pass over a row.
-pub(crate) struct SecondRead<'a, T> {
+pub(crate) struct SecondRead<'a, T: Float> {
     pub(crate) pass: Pass<T>,
-    pub(crate) student: &'a [T],
+    pub(crate) student: Numbers<'a, T>,
     pub(crate) teacher: TeacherRow<'a, T>,
-    /// What is read before long: slices that begin as these do and may go on where they end. The teacher's is empty
-    /// where its tiles do not lie in memory.
+    /// What is read before long: slices that begin as these do and may go on where they end, or empty ones. The
+    /// teacher's is empty where its tiles do not lie in memory.
     pub(crate) reach: [&'a [T]; 2],
     pub(crate) accumulation: Accumulation,
     /// Empty or as long.
-    pub(crate) grad: &'a mut [T],
+    pub(crate) grad: Places<'a, T>,
 }
 
 impl<T: Float> Kernel<T> for SecondRead<'_, T> {
@@ -66,26 +70,36 @@ impl<T: Float> Kernel<T> for SecondRead<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) -> Terms<T> {
-        let SecondRead { pass, student, teacher, reach, accumulation, mut grad } = self;
+        let SecondRead { pass, mut student, teacher, reach, accumulation, mut grad } = self;
         let [mut reach_x, mut reach_t] = reach;
+        let elements = student.len();
         let mut sums = [l.bank(Compensated::zero(l)); 2];
         let length = tile_length::<T>();
-        let mut room: Room<T> = [T::ZERO; tile_length::<f32>()];
-        for (index, x) in student.chunks(length).enumerate() {
-            let t = teacher.tile(index * length, x.len(), &mut room);
-            let out = grad.split_off_mut(..x.len().min(grad.len()));
+        let mut room_t: Room<T> = [T::ZERO; tile_length::<f32>()];
+        let (mut room_x, mut room_out) = (room::<_, TILE>(), room::<_, TILE>());
+        let mut start = 0;
+        while student.len() > 0
+            && let Some(x) = student.take(length.min(student.len()))
+        {
+            let t = teacher.tile(start, x.len(), &mut room_t);
+            let out = grad.take(x.len().min(grad.len()));
+            start += x.len();
             let ahead = [
                 Ahead::new(l, None, reach_x),
                 Ahead::new(l, None, reach_t),
-                Ahead::at(l, distance::<T>() - length, None, &*grad),
+                Ahead::at(l, distance::<T>() - length, None, grad.plain()),
             ];
-            if let (Some(t), Some(out)) = (t, out) {
-                pass.tile(l, x, t, ahead, accumulation, out, &mut sums);
+            if let (Some(t), Some(mut out)) = (t, out) {
+                let x = x.in_room(T::ZERO, &mut room_x);
+                let wanted = accumulation == Accumulation::Add;
+                let places = out.in_room(T::ZERO, &mut room_out, wanted);
+                pass.tile(l, x, t, ahead, accumulation, places, &mut sums);
+                out.keep(&room_out);
             }
             reach_x = reach_x.get(length..).unwrap_or_default();
             reach_t = reach_t.get(length..).unwrap_or_default();
         }
-        let [convex, plain] = totals(l, sums, student.len());
+        let [convex, plain] = totals(l, sums, elements);
         Terms { convex, plain }
     }
 }
