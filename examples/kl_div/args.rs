@@ -62,6 +62,8 @@ pub(crate) struct Options {
     pub(crate) base: Base,
     pub(crate) classes: Option<usize>,
     pub(crate) bf16: bool,
+    /// All of them where nothing is said.
+    pub(crate) threads: Option<usize>,
     pub(crate) isa: Option<Isa>,
 }
 
@@ -134,6 +136,7 @@ pub(crate) fn parse(mut parser: lexopt::Parser) -> Result<Command, Failure> {
                 typed.evaluation.get_or_insert_default().plot = Some(file);
             }
             Long("bf16") => options.bf16 = true,
+            Long("threads") => options.threads = Some(threads(&parser.value()?.string()?)?),
             Long("isa") => options.isa = Some(isa(&parser.value()?.string()?)?),
             Value(file) => typed.files.push(PathBuf::from(file)),
             other => return Err(other.unexpected().into()),
@@ -272,6 +275,16 @@ fn classes(word: &str) -> Result<usize, Failure> {
     match word.parse() {
         Ok(classes) if classes > 0 => Ok(classes),
         Ok(_) | Err(_) => usage(format!("--classes {word}: not a number of columns, 1 or more")),
+    }
+}
+
+fn threads(word: &str) -> Result<usize, Failure> {
+    match word.parse() {
+        Ok(0) | Err(_) => usage(format!("--threads {word}: not a number of threads, 1 or more")),
+        Ok(count) if count > 1 && cfg!(not(feature = "rayon")) => usage(format!(
+            "--threads {count}: this program was built without --features rayon and has one"
+        )),
+        Ok(count) => Ok(count),
     }
 }
 

@@ -22,6 +22,8 @@ const LONGEST_ROW_BYTES: usize = 4 << 20;
 const LONGEST_PRINTED_BYTES: usize = 512 << 10;
 /// What is told of a row takes room too, however few classes it has.
 const MOST_ROWS: usize = 8 << 10;
+/// Rows whose results may wait for those before them.
+const MOST_WAITING: usize = 32 << 10;
 /// For all threads together.
 const MOST_BYTES: usize = 32 << 20;
 
@@ -57,6 +59,7 @@ pub(crate) fn each<T: Number>(
     let is_settled = AtomicBool::new(false);
     threads::in_order(
         files.rows.div_ceil(block_rows),
+        (MOST_WAITING / block_rows).max(2 * count),
         workers,
         |worker, block| {
             let start = block * block_rows;

@@ -104,10 +104,29 @@ pub(crate) fn of<T: Number>(
     Ok(facts.collect())
 }
 
+/// So many numbers are looked through for their largest, and those around the largest of all once more.
+const STRETCH: usize = 1024;
+
 /// The place of the first of the largest numbers. NaN is none; where there is no other, it is 0.
 fn largest<T: Number>(row: &[T]) -> u32 {
+    let (mut all, mut found) = (T::from(f32::NEG_INFINITY), (0, &row[..0]));
+    for (index, stretch) in row.chunks(STRETCH).enumerate() {
+        let here = largest_of(stretch);
+        // Where all numbers so far are NaN or −∞, the first stretch with a −∞.
+        if here > all || found.1.is_empty() && stretch.contains(&here) {
+            all = here;
+            found = (index * STRETCH, stretch);
+        }
+    }
+    let (start, stretch) = found;
+    let place = stretch.iter().position(|&value| value == all).unwrap_or(0);
+    (start + place) as u32
+}
+
+/// −∞ where there is none.
+fn largest_of<T: Number>(numbers: &[T]) -> T {
     // Sixteen at a time, which become vectors.
-    let (sixteens, rest) = row.as_chunks::<16>();
+    let (sixteens, rest) = numbers.as_chunks::<16>();
     let mut most = [T::from(f32::NEG_INFINITY); 16];
     for values in sixteens {
         for (most, &value) in most.iter_mut().zip(values) {
@@ -118,5 +137,5 @@ fn largest<T: Number>(row: &[T]) -> u32 {
     for &value in most.iter().chain(rest) {
         all = if value > all { value } else { all };
     }
-    row.iter().position(|&value| value == all).unwrap_or(0) as u32
+    all
 }

@@ -43,7 +43,9 @@ Statistics of the rows, in place of the loss:
                      a histogram. With --labels in place of TARGET, the label is its most likely class
   --json             the same for machines; numbers that are not finite are null
   --plot FILE.svg    the histogram as a picture as well
-Files are read in blocks and may be larger than memory. Built with --features rayon, all threads work.
+
+Files are read in blocks and may be larger than memory. Built with --features rayon, all threads work,
+or as many as --threads N says; results have the same bits whatever their number.
 
 An array without elements, or whose rows are all left out, has the losses of nothing, as in PyTorch: its
 sum is 0, its mean NaN.

@@ -10,11 +10,14 @@ use crate::number::{Number, shortest};
 use crate::progress::Progress;
 use crate::rows::{Done, Settings, Wanted};
 use crate::statistics::Statistics;
-use crate::{Failure, blocks, note, plot};
+use crate::{Failure, blocks, note, plot, threads};
 
 pub(crate) fn print(job: &Job, out: &mut (impl Write + Send)) -> Result<(), Failure> {
     if let Some(path) = job.evaluation.as_ref().and_then(|wanted| wanted.plot.as_ref()) {
         plot::check(path)?;
+    }
+    if let Some(threads) = job.options.threads {
+        threads::limit(threads)?;
     }
     let files = Comparison::open(job)?;
     if files.needs_f64() {

@@ -10,18 +10,34 @@ pub(crate) fn count() -> usize {
     1
 }
 
+/// Has so many in the pool, before any of them works.
+pub(crate) fn limit(threads: usize) -> Result<(), Failure> {
+    #[cfg(feature = "rayon")]
+    rayon_core::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .map_err(|error| Failure::Data(format!("--threads {threads}: {error}")))?;
+    // One is all there is.
+    #[cfg(not(feature = "rayon"))]
+    let _ = threads;
+    Ok(())
+}
+
 /// Calls `work` for each block, each worker on a thread of its own, and `take` with what comes of it, block after
-/// block in their order. The first failure ends it.
+/// block in their order. What a thread makes while another one is kept from its block has to wait: no thread works on a
+/// block that is `ahead` or more after the one whose turn it is. The first failure ends it.
 pub(crate) fn in_order<W: Send, R: Send>(
     blocks: usize,
+    ahead: usize,
     mut workers: Vec<W>,
     work: impl Fn(&mut W, usize) -> Result<R, Failure> + Sync,
     mut take: impl FnMut(R) -> Result<(), Failure> + Send,
 ) -> Result<(), Failure> {
     #[cfg(feature = "rayon")]
     if workers.len() > 1 {
-        return pool::in_order(blocks, workers, work, take);
+        return pool::in_order(blocks, ahead.max(1), workers, work, take);
     }
+    let _ = ahead;
     let Some(worker) = workers.first_mut() else {
         return Ok(());
     };
@@ -36,9 +52,6 @@ mod pool {
 
     use crate::Failure;
 
-    /// Blocks that a worker may be ahead of the one whose turn it is: what waits has to be kept.
-    const AHEAD: usize = 3;
-
     struct Desk<R, T> {
         /// The block whose turn it is.
         turn: usize,
@@ -49,11 +62,11 @@ mod pool {
 
     pub(super) fn in_order<W: Send, R: Send>(
         blocks: usize,
+        ahead: usize,
         workers: Vec<W>,
         work: impl Fn(&mut W, usize) -> Result<R, Failure> + Sync,
         take: impl FnMut(R) -> Result<(), Failure> + Send,
     ) -> Result<(), Failure> {
-        let ahead = AHEAD * workers.len();
         let next = AtomicUsize::new(0);
         let desk = Mutex::new(Desk { turn: 0, waiting: BTreeMap::new(), take, failure: None });
         let turned = Condvar::new();

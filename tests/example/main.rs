@@ -15,3 +15,4 @@ mod refusals;
 mod report;
 mod running;
 mod statistics;
+mod threads;

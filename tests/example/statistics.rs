@@ -70,6 +70,43 @@ fn agreement_and_the_most_likely_class() {
     assert!(found.get("perplexity").is_none() && found.get("accuracy").is_none());
 }
 
+/// What all other classes have, the numbers that differ, and the place of the first largest.
+type Case<'a> = (f32, &'a [(usize, f32)], i64);
+
+/// Wherever it stands in a row of several thousand, also beside numbers that are none.
+#[test]
+fn the_most_likely_class_of_wide_rows() {
+    let files = Files::new("wide_rows");
+    let classes = 3_001;
+    let (nan, none) = (f32::NAN, f32::NEG_INFINITY);
+    let cases: [Case<'_>; 11] = [
+        (0.0, &[(0, 1.0)], 0),
+        (0.0, &[(511, 1.0), (512, 2.0)], 512),
+        (0.0, &[(1_023, 2.0), (1_024, 1.0)], 1_023),
+        (-5.0, &[(1_025, -4.0)], 1_025),
+        (-5.0, &[(3_000, -4.0)], 3_000),
+        (0.0, &[(700, 1.0), (2_700, 1.0), (701, 1.0)], 700),
+        (none, &[(2_000, 1.0), (2_001, 1.0)], 2_000),
+        (0.0, &[], 0),
+        (0.0, &[(0, nan), (1_500, 1.0)], 1_500),
+        (nan, &[(2_999, none), (3_000, none)], 2_999),
+        (nan, &[], 0),
+    ];
+    let mut logits = Vec::new();
+    for (others, numbers, _) in cases {
+        let mut row = vec![others; classes];
+        for &(place, number) in numbers {
+            row[place] = number;
+        }
+        logits.extend(row);
+    }
+    let input = files.f32("input", &[cases.len(), classes], &logits);
+    let labels = files.i64("labels", &[cases.len()], &cases.map(|(_, _, label)| label));
+    let found = json(&[&input, "--labels", &labels]);
+    near(&found["accuracy"]["input"], 1.0);
+    near(&found["top1_agreement"], 1.0);
+}
+
 #[test]
 fn labels_alone_and_those_left_out() {
     let files = Files::new("statistics_labels");
@@ -181,7 +218,54 @@ fn truncated_files_say_how_many_rows_are_good() {
     }
 }
 
-/// Two files of 4 GiB that take no room on the disk, under a limit on all that the program may map.
+/// A sparse file of 4 GiB that loses all but 1,001 rows once reading has begun.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_file_that_shrinks_while_it_is_read() {
+    use std::process::{Command, Stdio};
+
+    use crate::running::{example, text};
+
+    let files = Files::new("shrinking");
+    let (rows, classes) = (33_554, 32_000);
+    let path = files.write("zeros", "<f4", false, &[rows, classes], &[]);
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let header = file.metadata().unwrap().len();
+    let length = |rows: usize| header + (rows * classes * 4) as u64;
+    file.set_len(length(rows)).unwrap();
+    let picture = files.path("rows").replace(".npy", ".svg");
+    let _ = fs::remove_file(&picture);
+    let child = Command::new(example())
+        .args([&*path, &path, "--logits", "--json", "--plot", &picture])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let counts = format!("/proc/{}/io", child.id());
+    let has_begun = || {
+        let counts = fs::read_to_string(&counts).unwrap();
+        let read = counts.lines().find_map(|line| line.strip_prefix("rchar: "));
+        read.unwrap().parse::<u64>().unwrap() > 16 << 20
+    };
+    while !has_begun() {
+        std::thread::yield_now();
+    }
+    file.set_len(length(1_001) + 9).unwrap();
+    let output = child.wait_with_output().unwrap();
+    fs::remove_file(&path).unwrap();
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(
+        message.contains("shrank while it was read")
+            && message.contains("1001 of 33554 rows are good"),
+        "{message}"
+    );
+    assert_eq!(text(&output.stdout), "");
+    assert!(!fs::exists(&picture).unwrap());
+}
+
+/// Files that take no room on the disk, under a limit on all that the program may map: of 4 GiB; of one row that would
+/// not fit by itself; of columns, from which each row has to be gathered.
 #[test]
 #[cfg(target_os = "linux")]
 fn memory_does_not_grow_with_the_file() {
@@ -190,22 +274,26 @@ fn memory_does_not_grow_with_the_file() {
     use crate::running::{example, text};
 
     let files = Files::new("sparse");
-    let classes = 32_000_usize;
-    let rows = (4_usize << 30) / (4 * classes);
-    let path = files.write("zeros", "<f4", false, &[rows, classes], &[]);
-    let header = fs::metadata(&path).unwrap().len();
-    let length = header + (rows * classes * 4) as u64;
-    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
-    let output = Command::new("sh")
-        .arg("-c")
-        .arg("ulimit -v 65536 && exec \"$@\"")
-        .arg("sh")
-        .arg(example())
-        .args([&*path, &path, "--logits", "--statistics"])
-        .output()
-        .unwrap();
-    fs::remove_file(&path).unwrap();
-    let (printed, problem) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{problem}");
-    assert!(printed.contains(&format!("{rows} of {classes} classes")), "{printed}");
+    for (name, fortran, [rows, classes]) in [
+        ("many", false, [(4 << 30) / (4 * 32_000), 32_000]),
+        ("long", false, [1, 20_000_000]),
+        ("columns", true, [1_500_000, 16]),
+    ] {
+        let path = files.write(name, "<f4", fortran, &[rows, classes], &[]);
+        let header = fs::metadata(&path).unwrap().len();
+        let length = header + (rows * classes * 4) as u64;
+        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length).unwrap();
+        let output = Command::new("sh")
+            .arg("-c")
+            .arg("ulimit -v 65536 && exec \"$@\"")
+            .arg("sh")
+            .arg(example())
+            .args([&*path, &path, "--logits", "--statistics"])
+            .output()
+            .unwrap();
+        fs::remove_file(&path).unwrap();
+        let (printed, problem) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "{name}: {problem}");
+        assert!(printed.contains(&format!("{rows} of {classes} classes")), "{printed}");
+    }
 }
