@@ -13,6 +13,16 @@ export const IGNORED: 0xffffffff;
 export class KldivError extends Error {
   /** The `KldivStatus` of `kldiv.h`; undefined where the call did not get that far. */
   readonly status: number | undefined;
+  /** What `distillValidate` found. */
+  readonly offender: Offender | undefined;
+}
+
+export interface Offender {
+  row: number;
+  /** In the row; 0 where the row as a whole is meant. */
+  index: number;
+  /** The number or the label; the sum of a row that does not sum to 1. */
+  value: number;
 }
 
 /** Whether this engine runs modules with simd128. */
@@ -126,4 +136,13 @@ export class Kldiv {
     teacher: T | Uint32Array,
     options: Distill<T> & Upstream<T> & { losses?: Real<T>; grad?: T },
   ): { losses: Real<T>; grad: T };
+  /**
+   * Throws unless each row that counts is what it is said to be: logits without NaN and infinity, not all -Infinity; a
+   * teacher's rows distributions, within `tolerance` (default: 0.001); labels below `classes`. `offender` says where.
+   */
+  distillValidate<T extends Numbers>(
+    student: T,
+    teacher: T | Uint32Array,
+    options: Distill<T> & { tolerance?: number },
+  ): void;
 }

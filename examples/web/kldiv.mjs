@@ -12,6 +12,8 @@ export const IGNORED = 0xffffffff;
 
 const PAGE = 65536;
 const OPTIONS_BYTES = 128; // more than either kind has
+const OFFENDER_BYTES = 16; // its row, its index, its value
+const NO_ROW = 0xffffffff; // more rows than memory can hold
 // Values of kldiv.h, by the names that callers use.
 const INPUTS = { logProbs: 0, probs: 1 };
 const TARGETS = { probs: 0, logProbs: 1 };
@@ -28,12 +30,13 @@ const TYPES = {
   bf16: { Array: Uint16Array, real: 'f32' },
 };
 
-/** A call that was refused; nothing has been written. `status` is the number of kldiv.h. */
+/** A call that was refused; nothing has been written. `status` is the number of kldiv.h, `offender` what was found. */
 export class KldivError extends Error {
-  constructor(message, status) {
+  constructor(message, status, offender) {
     super(message);
     this.name = 'KldivError';
     this.status = status;
+    this.offender = offender;
   }
 }
 
@@ -64,6 +67,7 @@ export class Kldiv {
   #inside;
   #options;
   #number;
+  #offender;
 
   /** Of a compiled module, or of its bytes. */
   constructor(module) {
@@ -82,9 +86,10 @@ export class Kldiv {
         return new TextDecoder().decode(bytes.subarray(0, bytes.indexOf(0)));
       },
     };
-    // For options of either kind, and for one number. What is not set stays zero.
+    // For options of either kind, for one number, and for what a check finds. Options that are not set stay zero.
     this.#options = heap.allocate(OPTIONS_BYTES);
     this.#number = heap.allocate(8);
+    this.#offender = heap.allocate(OFFENDER_BYTES);
   }
 
   /** Instruction sets of this module, the widest last. */
@@ -250,6 +255,24 @@ export class Kldiv {
     return { losses: losses.result(), grad: grad.result() };
   }
 
+  /** Throws unless each row that counts is what it is said to be, within a tolerance. */
+  distillValidate(student, teacher, options) {
+    const call = this.#comparison('distill_validate', student, teacher, options);
+    const { tolerance = 1e-3 } = options;
+    const offender = () => this.#inside.view(DataView, this.#offender, OFFENDER_BYTES);
+    call.run(
+      () => {
+        offender().setUint32(0, NO_ROW, true);
+        return [...call.compared(), tolerance, this.#offender];
+      },
+      () => {
+        const found = offender();
+        const row = found.getUint32(0, true);
+        if (row !== NO_ROW) return { row, index: found.getUint32(4, true), value: found.getFloat64(8, true) };
+      },
+    );
+  }
+
   #comparison(name, student, teacher, options = {}) {
     const { classes, weights } = options;
     const labels = teacher instanceof Uint32Array;
@@ -346,9 +369,9 @@ class Call {
     if (!inside.exports[this.#name]) throw new KldivError(`this module was built without ${this.#name}`);
   }
 
-  refuse(status, numbers) {
+  refuse(status, numbers, offender) {
     const text = `${this.#name}: ${this.#inside.text(status)}`;
-    throw new KldivError(numbers === undefined ? text : `${text}: ${numbers}`, status);
+    throw new KldivError(numbers === undefined ? text : `${text}: ${numbers}`, status, offender);
   }
 
   /** An array that is read. */
@@ -388,8 +411,8 @@ class Call {
     return place;
   }
 
-  /** Copies in, calls with what `list` returns, copies out. */
-  run(list) {
+  /** Copies in, calls with what `list` returns, copies out. `offender` says what a check has found. */
+  run(list, offender = () => undefined) {
     const { exports, heap } = this.#inside;
     const bytes = this.#copied.reduce((sum, { array }) => sum + aligned(array.byteLength), 0);
     const scratch = heap.allocate(bytes);
@@ -401,7 +424,10 @@ class Call {
         if (isRead) view().set(array);
       }
       const status = exports[this.#name](...list());
-      if (status !== STATUS.ok) this.refuse(status);
+      if (status !== STATUS.ok) {
+        const found = offender();
+        this.refuse(status, found && `row ${found.row}, index ${found.index}: ${found.value}`, found);
+      }
       for (const { array, isRead, view } of this.#copied) if (!isRead) array.set(view());
     } finally {
       heap.free(scratch);

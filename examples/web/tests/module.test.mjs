@@ -140,6 +140,66 @@ for (const simd128 of [false, true]) {
     near(kldiv.entropy(Uint16Array.of(0x3800, 0x3800), { type: 'f16' }), Math.LN2);
   });
 
+  test(named('f16 is not bf16'), () => {
+    // Of normal numbers.
+    const widen = (bits) => (bits & 0x8000 ? -1 : 1) * 2 ** ((bits >> 10 & 31) - 15) * (1 + (bits & 1023) / 1024);
+    const f16 = { type: 'f16', classes: 3 };
+    const [student, teacher] = [Uint16Array.of(0x3c00, 0x4000, 0xc200), Uint16Array.of(0x4200, 0x3800, 0xbc00)];
+    const wides = [Float32Array.of(1, 2, -3), Float32Array.of(3, 0.5, -1)];
+    assert.deepEqual([student, teacher].map((array) => Float32Array.from(array, widen)), wides);
+    const [narrow, wide] = [kldiv.distillGrad(student, teacher, f16), kldiv.distillGrad(...wides, { classes: 3 })];
+    assert.deepEqual(narrow.losses, wide.losses);
+    assert.deepEqual(kldiv.distill(student, teacher, f16), kldiv.distill(...wides, { classes: 3 }));
+    narrow.grad.forEach((bits, i) => near(widen(bits), wide.grad[i], 2 ** -11));
+    kldiv.softmax(student, 3, f16).forEach((bits, i) => near(widen(bits), kldiv.softmax(wides[0], 3)[i], 2 ** -11));
+    const [q, p] = [Uint16Array.of(0x3800, 0x3800), Uint16Array.of(0x3a00, 0x3400)]; // halves; three quarters, a quarter
+    const sum = { ...probs, reduction: 'sum' };
+    const wideSum = kldiv.reduce(Float32Array.of(0.5, 0.5), Float32Array.of(0.75, 0.25), sum);
+    assert.equal(kldiv.reduce(q, p, { ...sum, type: 'f16' }), wideSum);
+    assert.deepEqual(kldiv.rowSums(q, p, 1, { ...sum, type: 'f16' }), Float32Array.of(wideSum));
+  });
+
+  test(named('numbers of 16 bits in arrays of another kind are refused'), () => {
+    const [narrow, wide] = [new Uint16Array(2), new Float32Array(2)];
+    for (const type of ['f16', 'bf16']) {
+      assert.throws(() => kldiv.reduce(wide, wide, { type }), new RegExp(`type ${type} come in a Uint16Array`));
+      assert.throws(() => kldiv.reduce(narrow, wide, { type }), /Uint16Array/);
+      assert.throws(() => kldiv.rowSums(narrow, narrow, 1, { type, out: narrow }), /Float32Array is needed, not Uint16/);
+      const options = { type, classes: 2 };
+      assert.throws(() => kldiv.distill(narrow, narrow, { ...options, weights: narrow.subarray(1) }), /Float32Array/);
+      assert.throws(() => kldiv.distillGrad(narrow, narrow, { ...options, grad: wide }), /Uint16Array/);
+      refused(() => kldiv.distill(narrow, narrow, { type, classes: 3 }), 9, new RegExp(`distill_losses_${type}`));
+    }
+    assert.throws(() => kldiv.reduce(narrow, narrow, { type: 'f8' }), /f8 is none of f32, f64, f16, bf16/);
+    assert.throws(() => kldiv.distill(narrow, narrow, { classes: 2 }), /say type: 'f16' or 'bf16'/);
+  });
+
+  test(named('a check of rows says where something is wrong'), () => {
+    const [student, teacher, classes] = [Float32Array.of(1, 2, 0, 0, -Infinity, 1), Float32Array.of(1, 2, 0, 0, 0, 1), 3];
+    const found = (offender, status, words, call) => {
+      refused(call, status, words);
+      assert.throws(call, { offender });
+    };
+    kldiv.distillValidate(student, teacher, { classes });
+    kldiv.distillValidate(student, Uint32Array.of(2, IGNORED), { classes });
+    const wrong = student.slice();
+    wrong[4] = NaN;
+    found({ row: 1, index: 1, value: NaN }, 25, /distill_validate_f32: a logit.*row 1, index 1: NaN/, () =>
+      kldiv.distillValidate(wrong, teacher, { classes }));
+    kldiv.distillValidate(wrong, teacher, { classes, weights: Float32Array.of(1, 0) });
+    kldiv.distillValidate(wrong, Uint32Array.of(2, IGNORED), { classes });
+    found({ row: 1, index: 0, value: 7 }, 14, /label.*: 7/, () =>
+      kldiv.distillValidate(student, Uint32Array.of(2, 7), { classes }));
+    const percentages = Float32Array.of(0, 0, 1, 25, 75, 0);
+    found({ row: 1, index: 0, value: 100 }, 13, /sum to 1: row 1.*: 100/, () =>
+      kldiv.distillValidate(student, percentages, { classes, teacher: 'probs' }));
+    kldiv.distillValidate(student, percentages, { classes, teacher: 'probs', tolerance: 99 });
+    // What was found before is not said again.
+    found(undefined, 22, /temperature/, () => kldiv.distillValidate(student, teacher, { classes, temperature: 0 }));
+    found({ row: 0, index: 1, value: Infinity }, 25, /bf16/, () =>
+      kldiv.distillValidate(Uint16Array.of(0, 0x7f80), Uint16Array.of(0, 0), { classes: 2, type: 'bf16' }));
+  });
+
   test(named('refusals say why, with numbers, and leave outputs alone'), () => {
     const [two, three] = [Float32Array.of(0.5, 0.5), Float32Array.of(0.2, 0.3, 0.5)];
     refused(() => kldiv.reduce(two, three), 7, /kldiv_reduce_f32: .*2 elements, the other 3/);

@@ -13,11 +13,13 @@ const { grad } = kldiv.distillGrad(x, t, { classes: 3, temperature: 2, upstream:
 const narrow = new Uint16Array(6);
 const rounded: Uint16Array = kldiv.softmax(narrow, 3, { type: 'bf16' });
 const wide: Float32Array = kldiv.distillGrad(narrow, rounded, { type: 'f16', classes: 3, weights: t }).losses;
+kldiv.distillValidate(narrow, rounded, { type: 'bf16', classes: 3, teacher: 'probs', tolerance: 0.01 });
+const row: number | undefined = new KldivError('').offender?.row;
 const room = kldiv.room(Float32Array, 10);
 kldiv.entropy(room.array);
 room.free();
 new Kldiv(new Uint8Array());
-export const all = [wide, sums, losses, grad, new KldivError('').status, kldiv.types, kldiv.isas];
+export const all = [row, wide, sums, losses, grad, new KldivError('').status, kldiv.types, kldiv.isas];
 
 // @ts-expect-error two kinds of numbers
 kldiv.reduce(x, double);
@@ -25,6 +27,8 @@ kldiv.reduce(x, double);
 kldiv.rowSums(narrow, narrow, 2, { type: 'f16', out: narrow });
 // @ts-expect-error no such reduction
 kldiv.reduce(x, t, { reduction: 'average' });
+// @ts-expect-error the tolerance is an option
+kldiv.distillValidate(x, t, 0.01);
 // @ts-expect-error how many classes
 kldiv.distill(x, t, {});
 // @ts-expect-error not a typed array
