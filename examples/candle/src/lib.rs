@@ -77,9 +77,9 @@ impl DistillLoss {
 
     /// The divergence of each row: the student's shape without its last dimension.
     ///
-    /// Losses of f32 and f64 logits are f32 and f64. Tensors are read where they are, if their rows are each in one piece
-    /// and begin at equal distances. Gradients go to the student and, where it is a part of what is differentiated,
-    /// to the teacher.
+    /// Losses of f64 logits are f64, those of all others f32: a bf16 mean of many rows would lose digits. Tensors are read
+    /// where they are, if their rows are each in one piece and begin at equal distances. Gradients have the type of the
+    /// logits and go to the student and, where it is a part of what is differentiated, to the teacher.
     ///
     /// # Errors
     /// If both are not of one shape with at least one class, of one of these types, and on the CPU; if a row is not in
@@ -92,9 +92,9 @@ impl DistillLoss {
                     tensor.device()
                 );
             }
-            if !matches!(tensor.dtype(), DType::F32 | DType::F64) {
+            if !matches!(tensor.dtype(), DType::BF16 | DType::F16 | DType::F32 | DType::F64) {
                 bail!(
-                    "the {name} is {:?}, not F32 or F64: call .to_dtype(DType::F32) first",
+                    "the {name} is {:?}, none of BF16, F16, F32, F64: call .to_dtype(DType::F32) first",
                     tensor.dtype()
                 );
             }

@@ -63,7 +63,9 @@ fn run() -> Result<()> {
         ((positions * seed)?.sin()? * 8.0)?.reshape((64, 32_000))
     };
     compare("1797 × 10", &student, &teacher)?;
-    compare("64 × 32000", &vocabulary(1.7)?, &vocabulary(2.3)?)
+    let (student, teacher) = (vocabulary(1.7)?, vocabulary(2.3)?);
+    compare("64 × 32000", &student, &teacher)?;
+    compare("… in bf16", &student.to_dtype(DType::BF16)?, &teacher.to_dtype(DType::BF16)?)
 }
 
 /// The digits' logits of one side.

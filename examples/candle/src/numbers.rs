@@ -1,51 +1,20 @@
 //! A tensor's memory as rows.
 
-use candle_core::{CpuStorage, Layout, Result, bail};
+use candle_core::{CpuStorage, Layout, Result, WithDType, bail};
 use kldiv::{Element, Rows};
 
-/// Types of logits: what candle keeps them in, and back.
-pub(crate) trait Number: Element<Real = Self::Loss> + Send {
-    /// The type of losses.
-    type Loss: Number<Loss = Self::Loss>;
+/// Types of logits that both crates know, with losses of a type that both know.
+pub(crate) trait Number: Element<Real: WithDType> + WithDType {}
 
-    fn slice(storage: &CpuStorage) -> Option<&[Self]>;
-    fn storage(values: Vec<Self>) -> CpuStorage;
-}
-
-impl Number for f32 {
-    type Loss = f32;
-
-    fn slice(storage: &CpuStorage) -> Option<&[Self]> {
-        match storage {
-            CpuStorage::F32(values) => Some(values),
-            _ => None,
-        }
-    }
-
-    fn storage(values: Vec<Self>) -> CpuStorage {
-        CpuStorage::F32(values)
-    }
-}
-
-impl Number for f64 {
-    type Loss = f64;
-
-    fn slice(storage: &CpuStorage) -> Option<&[Self]> {
-        match storage {
-            CpuStorage::F64(values) => Some(values),
-            _ => None,
-        }
-    }
-
-    fn storage(values: Vec<Self>) -> CpuStorage {
-        CpuStorage::F64(values)
-    }
-}
+impl<T: Element<Real: WithDType> + WithDType> Number for T {}
 
 /// The numbers of one type behind a tensor, from its first on.
-pub(crate) fn numbers<'a, T: Number>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [T]> {
-    let Some(all) = T::slice(storage) else { bail!("tensors of two types") };
-    all.get(layout.start_offset()..)
+pub(crate) fn numbers<'a, T: WithDType>(
+    storage: &'a CpuStorage,
+    layout: &Layout,
+) -> Result<&'a [T]> {
+    T::cpu_storage_as_slice(storage)?
+        .get(layout.start_offset()..)
         .map_or_else(|| bail!("a tensor that ends before it begins"), Ok)
 }
 

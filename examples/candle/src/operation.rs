@@ -1,6 +1,9 @@
 //! The operations that candle runs and differentiates.
 
-use candle_core::{CpuStorage, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor};
+use candle_core::{
+    CpuStorage, CustomOp2, CustomOp3, Error, Layout, Result, Shape, Tensor, WithDType,
+};
+use half::{bf16, f16};
 use kldiv::{Divergence, Element, Rows, Teacher, Upstream};
 
 use crate::DistillLoss;
@@ -32,19 +35,19 @@ impl DistillLoss {
             Divergence::Forward => Divergence::Forward,
             Divergence::Reverse => Divergence::Reverse,
             Divergence::JensenShannon { beta } => {
-                Divergence::JensenShannon { beta: T::Loss::from_f64(beta) }
+                Divergence::JensenShannon { beta: Element::from_f64(beta) }
             }
         };
         kldiv::DistillLoss::new(student, Teacher::Logits(teacher))
-            .and_then(|loss| loss.temperature(T::Loss::from_f64(self.temperature)))
+            .and_then(|loss| loss.temperature(Element::from_f64(self.temperature)))
             .and_then(|loss| loss.divergence(divergence))
             .map_err(Error::wrap)
     }
 
     fn losses<T: Number>(&self, student: Rows<'_, T>, teacher: Rows<'_, T>) -> Result<CpuStorage> {
-        let mut losses = vec![T::Loss::from_f64(0.0); student.rows()];
+        let mut losses = vec![T::Real::ZERO; student.rows()];
         self.of(student, teacher)?.parallel().row_losses(&mut losses).map_err(Error::wrap)?;
-        Ok(T::Loss::storage(losses))
+        Ok(T::Real::to_cpu_storage_owned(losses))
     }
 }
 
@@ -52,6 +55,14 @@ impl DistillLoss {
 macro_rules! by_type {
     ($storage:expr, $T:ident => $work:expr) => {
         match $storage {
+            CpuStorage::BF16(_) => {
+                type $T = bf16;
+                $work
+            }
+            CpuStorage::F16(_) => {
+                type $T = f16;
+                $work
+            }
             CpuStorage::F32(_) => {
                 type $T = f32;
                 $work
@@ -109,10 +120,10 @@ impl Gradient {
         &self,
         student: Rows<'_, T>,
         teacher: Rows<'_, T>,
-        upstream: &[T::Loss],
+        upstream: &[T::Real],
     ) -> Result<CpuStorage> {
         let (count, classes) = (student.rows(), student.classes());
-        let mut gradient = vec![T::from_f64(0.0); count * classes];
+        let mut gradient = vec![T::ZERO; count * classes];
         let (of, write): (_, fn(&_, _, &mut [T]) -> _) = match self.by {
             Side::Student => (student, |loss: &kldiv::DistillLoss<'_, T>, upstream, gradient| {
                 loss.parallel().grad_student(upstream, gradient)
@@ -133,7 +144,7 @@ impl Gradient {
                 write(&loss, Upstream::Uniform(factor), gradient).map_err(Error::wrap)?;
             }
         }
-        Ok(T::storage(gradient))
+        Ok(T::to_cpu_storage_owned(gradient))
     }
 }
 
@@ -158,7 +169,7 @@ impl CustomOp3 for Gradient {
     ) -> Result<(CpuStorage, Shape)> {
         let count = l3.shape().elem_count();
         let gradient = by_type!(s1, T => {
-            let upstream = numbers::<<T as Number>::Loss>(s3, l3)?.get(..count).unwrap_or_default();
+            let upstream = numbers::<<T as Element>::Real>(s3, l3)?.get(..count).unwrap_or_default();
             self.compute::<T>(rows("student", s1, l1)?, rows("teacher", s2, l2)?, upstream)
         })?;
         Ok((gradient, l1.shape().clone()))

@@ -106,13 +106,56 @@ fn columns_rows_and_offsets_of_larger_tensors_are_read_where_they_are() -> Resul
 }
 
 #[test]
+fn numbers_of_16_bits_give_what_their_f32_copies_give() -> Result<()> {
+    let cuts: [fn(&Tensor) -> Result<Tensor>; 3] =
+        [|t| Ok(t.clone()), |t| t.narrow(1, 2, 990), |t| t.narrow(0, 3, 20)?.narrow(1, 1, 7)];
+    let divergences =
+        [Divergence::Forward, Divergence::Reverse, Divergence::JensenShannon { beta: 0.25 }];
+    for dtype in [DType::BF16, DType::F16] {
+        let student = logits(64, 1_000, 1.7)?.to_dtype(dtype)?;
+        let teacher = logits(64, 1_000, 2.3)?.to_dtype(dtype)?;
+        for (cut, divergence) in cuts.iter().flat_map(|cut| divergences.map(|d| (cut, d))) {
+            let loss = DistillLoss::new().temperature(2.0).divergence(divergence);
+            let step = |dtype: DType| -> Result<[Tensor; 3]> {
+                let student = Var::from_tensor(&student.to_dtype(dtype)?)?;
+                let teacher = Var::from_tensor(&teacher.to_dtype(dtype)?)?;
+                let losses = loss.row_losses(&cut(&student)?, &cut(&teacher)?)?;
+                // One factor for each row, as a mask or a schedule gives.
+                let factors = Tensor::arange(0_f32, losses.elem_count() as f32, &Device::Cpu)?;
+                let gradients = losses.mul(&factors)?.sum_all()?.backward()?;
+                let [of_student, of_teacher] =
+                    [&student, &teacher].map(|side| gradients.get(side).unwrap().clone());
+                Ok([losses, of_student, of_teacher])
+            };
+            let ([losses, ours @ ..], [wide_losses, wide @ ..]) = (step(dtype)?, step(DType::F32)?);
+            assert_eq!(losses.to_vec1::<f32>()?, wide_losses.to_vec1::<f32>()?);
+            for (ours, wide) in ours.iter().zip(&wide) {
+                assert_eq!(ours.dtype(), dtype);
+                assert_eq!(apart(ours, &wide.to_dtype(dtype)?), 0.0);
+                assert!(apart(ours, &ours.zeros_like()?) > 0.0);
+            }
+        }
+        let mean = distill_loss(&student, &teacher, 2.0)?;
+        assert_eq!(mean.dtype(), DType::F32);
+    }
+    Ok(())
+}
+
+#[test]
 fn refusals_say_what_to_do() -> Result<()> {
     let (student, teacher) = (logits(4, 6, 1.7)?, logits(4, 6, 2.3)?);
     let integers = student.to_dtype(DType::U32)?;
     let single = teacher.to_dtype(DType::F32)?;
+    let narrow = student.to_dtype(DType::BF16)?;
     let refused = [
         (distill_loss(&student, &single, 1.0), "teacher.to_dtype(DType::F64)"),
-        (distill_loss(&integers, &teacher, 1.0), "U32"),
+        (distill_loss(&integers, &teacher, 1.0), "U32, none of BF16, F16, F32, F64"),
+        (distill_loss(&narrow, &single, 1.0), "teacher.to_dtype(DType::BF16)"),
+        (
+            distill_loss(&narrow, &single.to_dtype(DType::F16)?, 1.0),
+            "teacher.to_dtype(DType::BF16)",
+        ),
+        (distill_loss(&narrow.t()?, &narrow.t()?, 1.0), ".contiguous()"),
         (distill_loss(&student, &teacher.narrow(0, 0, 3)?, 1.0), "[4, 6], the teacher's [3, 6]"),
         (distill_loss(&student.t()?, &teacher.t()?, 1.0), ".contiguous()"),
         (
