@@ -11,7 +11,9 @@ use core::ops::{Add, Div, Mul, Sub};
 
 pub use exp::ExpConstants;
 pub use ln::LnConstants;
-pub use narrow::{Computed, Narrow};
+pub use narrow::Computed;
+#[cfg(feature = "half")]
+pub use narrow::Narrow;
 pub use phi::PhiConstants;
 
 /// What the back-ends and the maths need to know of a number type.

@@ -2,10 +2,20 @@
 //!
 //! Kernels are written for the former. What is stored otherwise is widened piece by piece, into a room on the
 //! stack that stays in the first cache.
+//!
+//! Without the feature `half` both enums are slices and no more: a kernel of such numbers gets them in registers, and a
+//! call with few of them takes half the time.
+
+#![cfg_attr(
+    not(feature = "half"),
+    allow(unused_variables, reason = "rooms are for numbers of 16 bits alone")
+)]
 
 use core::ops::Add;
 
-use crate::float::{Computed, Narrow};
+use crate::float::Computed;
+#[cfg(feature = "half")]
+use crate::float::Narrow;
 
 /// Numbers to read.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +23,7 @@ pub enum Numbers<'a, R: Computed> {
     /// As they are computed with.
     Wide(&'a [R]),
     /// Of 16 bits.
+    #[cfg(feature = "half")]
     Narrow(R::Narrow, &'a [u16]),
 }
 
@@ -22,6 +33,7 @@ pub enum Places<'a, R: Computed> {
     /// As they are computed with.
     Wide(&'a mut [R]),
     /// Of 16 bits.
+    #[cfg(feature = "half")]
     Narrow(R::Narrow, &'a mut [u16]),
 }
 
@@ -35,6 +47,7 @@ pub(crate) const fn room<R, const N: usize>() -> Room<R, N> {
 }
 
 /// The first `length` places of a room.
+#[cfg(feature = "half")]
 #[inline(always)]
 fn places_in<R: Copy, const N: usize>(room: &mut Room<R, N>, zero: R, length: usize) -> &mut [R] {
     room.get_or_insert([zero; N]).get_mut(..length).unwrap_or_default()
@@ -45,6 +58,7 @@ impl<'a, R: Computed> Numbers<'a, R> {
     pub(crate) fn len(self) -> usize {
         match self {
             Numbers::Wide(values) => values.len(),
+            #[cfg(feature = "half")]
             Numbers::Narrow(_, bits) => bits.len(),
         }
     }
@@ -53,6 +67,7 @@ impl<'a, R: Computed> Numbers<'a, R> {
     pub(crate) fn is_wide(self) -> bool {
         match self {
             Numbers::Wide(_) => true,
+            #[cfg(feature = "half")]
             Numbers::Narrow(..) => false,
         }
     }
@@ -65,6 +80,7 @@ impl<'a, R: Computed> Numbers<'a, R> {
                 let (first, others) = values.split_at(middle);
                 (Numbers::Wide(first), Numbers::Wide(others))
             }
+            #[cfg(feature = "half")]
             Numbers::Narrow(kind, bits) => {
                 let (first, others) = bits.split_at(middle);
                 (Numbers::Narrow(kind, first), Numbers::Narrow(kind, others))
@@ -77,6 +93,7 @@ impl<'a, R: Computed> Numbers<'a, R> {
     pub(crate) fn take(&mut self, length: usize) -> Option<Self> {
         match self {
             Numbers::Wide(values) => Some(Numbers::Wide(values.split_off(..length)?)),
+            #[cfg(feature = "half")]
             Numbers::Narrow(kind, bits) => Some(Numbers::Narrow(*kind, bits.split_off(..length)?)),
         }
     }
@@ -86,6 +103,7 @@ impl<'a, R: Computed> Numbers<'a, R> {
     pub(crate) fn part(self, start: usize, length: usize) -> Option<Self> {
         match self {
             Numbers::Wide(values) => Some(Numbers::Wide(values.get(start..)?.get(..length)?)),
+            #[cfg(feature = "half")]
             Numbers::Narrow(kind, bits) => {
                 Some(Numbers::Narrow(kind, bits.get(start..)?.get(..length)?))
             }
@@ -97,6 +115,7 @@ impl<'a, R: Computed> Numbers<'a, R> {
     pub(crate) fn after(self, start: usize) -> Option<Self> {
         match self {
             Numbers::Wide(values) => Some(Numbers::Wide(values.get(start..)?)),
+            #[cfg(feature = "half")]
             Numbers::Narrow(kind, bits) => Some(Numbers::Narrow(kind, bits.get(start..)?)),
         }
     }
@@ -109,6 +128,7 @@ impl<'a, R: Computed> Numbers<'a, R> {
                 let group = values.get(start..)?.get(..3 * step + 1)?;
                 Some([group[0], group[step], group[2 * step], group[3 * step]])
             }
+            #[cfg(feature = "half")]
             Numbers::Narrow(kind, bits) => {
                 let group = bits.get(start..)?.get(..3 * step + 1)?;
                 Some(
@@ -124,6 +144,7 @@ impl<'a, R: Computed> Numbers<'a, R> {
     pub(crate) fn get(self, index: usize) -> Option<R> {
         match self {
             Numbers::Wide(values) => values.get(index).copied(),
+            #[cfg(feature = "half")]
             Numbers::Narrow(kind, bits) => bits.get(index).map(|&bits| kind.widened(bits)),
         }
     }
@@ -133,6 +154,7 @@ impl<'a, R: Computed> Numbers<'a, R> {
     pub(crate) fn plain(self) -> &'a [R] {
         match self {
             Numbers::Wide(values) => values,
+            #[cfg(feature = "half")]
             Numbers::Narrow(..) => &[],
         }
     }
@@ -164,6 +186,7 @@ impl<'a, R: Computed> Numbers<'a, R> {
     {
         match self {
             Numbers::Wide(values) => values,
+            #[cfg(feature = "half")]
             Numbers::Narrow(kind, bits) => {
                 debug_assert!(length <= N);
                 let places = places_in(room, zero, length);
@@ -179,6 +202,7 @@ impl<'a, R: Computed> Places<'a, R> {
     pub(crate) fn len(&self) -> usize {
         match self {
             Places::Wide(values) => values.len(),
+            #[cfg(feature = "half")]
             Places::Narrow(_, bits) => bits.len(),
         }
     }
@@ -187,6 +211,7 @@ impl<'a, R: Computed> Places<'a, R> {
     pub(crate) fn is_wide(&self) -> bool {
         match self {
             Places::Wide(_) => true,
+            #[cfg(feature = "half")]
             Places::Narrow(..) => false,
         }
     }
@@ -196,7 +221,18 @@ impl<'a, R: Computed> Places<'a, R> {
     pub(crate) fn plain(&self) -> &[R] {
         match self {
             Places::Wide(values) => values,
+            #[cfg(feature = "half")]
             Places::Narrow(..) => &[],
+        }
+    }
+
+    /// The places that are written without a room; otherwise none.
+    #[inline(always)]
+    pub(crate) fn into_plain(self) -> &'a mut [R] {
+        match self {
+            Places::Wide(values) => values,
+            #[cfg(feature = "half")]
+            Places::Narrow(..) => &mut [],
         }
     }
 
@@ -211,6 +247,7 @@ impl<'a, R: Computed> Places<'a, R> {
     pub(crate) fn again(&mut self) -> Places<'_, R> {
         match self {
             Places::Wide(values) => Places::Wide(values),
+            #[cfg(feature = "half")]
             Places::Narrow(kind, bits) => Places::Narrow(*kind, bits),
         }
     }
@@ -223,6 +260,7 @@ impl<'a, R: Computed> Places<'a, R> {
                 let (first, others) = values.split_at_mut_checked(middle)?;
                 Some((Places::Wide(first), Places::Wide(others)))
             }
+            #[cfg(feature = "half")]
             Places::Narrow(kind, bits) => {
                 let (first, others) = bits.split_at_mut_checked(middle)?;
                 Some((Places::Narrow(kind, first), Places::Narrow(kind, others)))
@@ -238,6 +276,7 @@ impl<'a, R: Computed> Places<'a, R> {
                 let (first, others) = values.split_at_mut(middle);
                 (Places::Wide(first), Places::Wide(others))
             }
+            #[cfg(feature = "half")]
             Places::Narrow(kind, bits) => {
                 let (first, others) = bits.split_at_mut(middle);
                 (Places::Narrow(kind, first), Places::Narrow(kind, others))
@@ -250,6 +289,7 @@ impl<'a, R: Computed> Places<'a, R> {
     pub(crate) fn take(&mut self, length: usize) -> Option<Self> {
         match self {
             Places::Wide(values) => Some(Places::Wide(values.split_off_mut(..length)?)),
+            #[cfg(feature = "half")]
             Places::Narrow(kind, bits) => {
                 Some(Places::Narrow(*kind, bits.split_off_mut(..length)?))
             }
@@ -261,6 +301,7 @@ impl<'a, R: Computed> Places<'a, R> {
     pub(crate) fn fill(&mut self, value: R) {
         match self {
             Places::Wide(values) => values.fill(value),
+            #[cfg(feature = "half")]
             Places::Narrow(kind, bits) => {
                 bits.fill(kind.narrowed(value));
             }
@@ -278,6 +319,7 @@ impl<'a, R: Computed> Places<'a, R> {
     ) -> &'b mut [R] {
         match self {
             Places::Wide(values) => values,
+            #[cfg(feature = "half")]
             Places::Narrow(kind, bits) => {
                 debug_assert!(bits.len() <= N);
                 let places = places_in(room, zero, bits.len());
@@ -301,6 +343,7 @@ impl<'a, R: Computed> Places<'a, R> {
                     *place = *place + term;
                 }
             }
+            #[cfg(feature = "half")]
             Places::Narrow(kind, bits) => {
                 for (place, &term) in bits.iter_mut().zip(terms) {
                     *place = kind.narrowed(kind.widened(*place) + term);
@@ -321,6 +364,7 @@ impl<'a, R: Computed> Places<'a, R> {
                     *place = if added { *place + value } else { value };
                 }
             }
+            #[cfg(feature = "half")]
             Places::Narrow(kind, bits) => {
                 if let Some(place) = bits.get_mut(index) {
                     let value = if added { kind.widened(*place) + value } else { value };
@@ -334,8 +378,9 @@ impl<'a, R: Computed> Places<'a, R> {
     #[inline(always)]
     pub(crate) fn keep<const N: usize>(self, room: &Room<R, N>) {
         match (self, room) {
-            (Places::Wide(_), _) | (Places::Narrow(..), None) => {}
+            #[cfg(feature = "half")]
             (Places::Narrow(kind, bits), Some(room)) => kind.narrow(room, bits),
+            _ => {}
         }
     }
 }

@@ -8,10 +8,12 @@ use core::fmt::Debug;
 /// A number type that is computed with.
 pub trait Computed: Copy + Debug + Send + Sync + 'static {
     /// The numbers of 16 bits that are computed with in it.
+    #[cfg(feature = "half")]
     type Narrow: Narrow<Self>;
 }
 
 /// A kind of numbers of 16 bits.
+#[cfg(feature = "half")]
 pub trait Narrow<R>: Copy + Debug + Send + Sync + 'static {
     /// The same number; exact.
     fn widened(self, bits: u16) -> R;
@@ -24,9 +26,11 @@ pub trait Narrow<R>: Copy + Debug + Send + Sync + 'static {
 }
 
 /// There is none.
+#[cfg(feature = "half")]
 #[derive(Clone, Copy, Debug)]
 pub enum Never {}
 
+#[cfg(feature = "half")]
 impl<R> Narrow<R> for Never {
     #[inline(always)]
     fn widened(self, _: u16) -> R {
@@ -47,10 +51,9 @@ impl<R> Narrow<R> for Never {
 }
 
 impl Computed for f64 {
+    #[cfg(feature = "half")]
     type Narrow = Never;
 }
 
 #[cfg(not(feature = "half"))]
-impl Computed for f32 {
-    type Narrow = Never;
-}
+impl Computed for f32 {}

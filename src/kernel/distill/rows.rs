@@ -139,7 +139,7 @@ fn row<T: Number>(
                     pass.asked.gradient = Some((Slope::Difference, T::ONE));
                     let terms = read(problem, student, teacher, reach, &known, pass, place.again());
                     let (center, all_usual) = (total(terms.plain), pass.all_usual);
-                    let Places::Wide(grad) = place.grad else { return T::ZERO };
+                    let grad = place.grad.into_plain();
                     let last = CentredRead { weights, center, factor, all_usual, logits, grad };
                     problem.backend.run(last);
                     return if loss { known.divergence(problem, &terms) } else { T::ZERO };

@@ -4,7 +4,9 @@
 //! A row goes by in windows. At the beginning of each all places are looked at once, and those that name a
 //! class of the window set a bit; afterwards a block's bits say which of its classes are named.
 
-use crate::float::{Float, Narrow};
+use crate::float::Float;
+#[cfg(feature = "half")]
+use crate::float::Narrow;
 use crate::numbers::{Numbers, room};
 use crate::stream::order::{PIECE, SMALL};
 use crate::top_k::NamedRow;
@@ -60,6 +62,7 @@ impl Marks {
                     *place = x;
                 }
             }
+            #[cfg(feature = "half")]
             Numbers::Narrow(kind, bits) => kind.widen(bits, places),
         }
         if any_named {

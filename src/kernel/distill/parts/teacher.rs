@@ -1,6 +1,8 @@
 //! Where a teacher's numbers come from.
 
-use crate::float::{Computed, Float, Narrow};
+#[cfg(feature = "half")]
+use crate::float::Narrow;
+use crate::float::{Computed, Float};
 use crate::numbers::Numbers;
 use crate::stream::order::tile_length;
 use crate::teacher::{IGNORED, TeacherNumbers};
@@ -50,6 +52,7 @@ impl<'a, T: Float> TeacherRow<'a, T> {
         match *self {
             TeacherRow::Numbers(numbers) => match numbers.part(start, length)? {
                 Numbers::Wide(values) => Some(values),
+                #[cfg(feature = "half")]
                 Numbers::Narrow(kind, bits) => {
                     kind.widen(bits, room);
                     room.get(..length)
