@@ -82,7 +82,8 @@ static double rounded(double x, int digits, int lowest)
         float wide[N], sums[ROWS], expected_sums[ROWS], sum, expected;                          \
         KldivOptions options = { 0 };                                                           \
         KldivDistillOptions distill = { 0 };                                                    \
-        KldivExactSum exact = { { 0 } }, of_float = { { 0 } };                                    \
+        KldivExactSum exact = { { 0 } }, of_float = { { 0 } };                                  \
+        uint8_t bytes[KLDIV_EXACT_SUM_BYTES], bytes_of_float[KLDIV_EXACT_SUM_BYTES];            \
         int i;                                                                                  \
         options.input = KLDIV_INPUT_PROBS;                                                      \
         options.reduction = KLDIV_REDUCTION_SUM;                                                \
@@ -150,8 +151,10 @@ static double rounded(double x, int digits, int lowest)
                                             NULL, 1e-6f, NULL) == KLDIV_STATUS_LOGIT);          \
                                                                                                 \
         OK(kldiv_exact_sum_extend_##type(&exact, narrow_logits, N));                            \
-        OK(kldiv_exact_sum_extend_f32(&of_float, logits, N));                                     \
-        SAME(exact, of_float);                                                                  \
+        OK(kldiv_exact_sum_extend_f32(&of_float, logits, N));                                   \
+        OK(kldiv_exact_sum_to_bytes(&exact, bytes, sizeof bytes));                              \
+        OK(kldiv_exact_sum_to_bytes(&of_float, bytes_of_float, sizeof bytes_of_float));         \
+        SAME(bytes, bytes_of_float);                                                            \
         OK(kldiv_exact_sum_value_##type(&exact, &total));                                       \
         CHECK(number_##type(total) == 2.5);                                                     \
         OK(kldiv_exact_sum_add_##type(&exact, narrow_logits[1]));                               \
