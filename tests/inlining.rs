@@ -116,7 +116,8 @@ fn path(symbol: &str) -> String {
 }
 
 /// Kernels that are compiled for each number type and each instruction set chosen at run time: what a build of this
-/// crate takes its time for. Ten sums of a chunk are for several threads. Whoever changes the number says in the change why it is worth that.
+/// crate takes its time for. Ten sums of a chunk are for several threads. Whoever changes the number says in the
+/// change why it is worth that.
 #[cfg(target_arch = "x86_64")]
 const KERNELS: usize = if cfg!(feature = "rayon") { 46 } else { 36 };
 
