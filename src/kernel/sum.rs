@@ -60,7 +60,7 @@ impl<T: Float, F: Formula<T>> Kernel<T> for ChunkSum<'_, T, F> {
 
     #[inline(always)]
     fn run<L: Lanes<Elem = T>>(self, l: L) -> Self::Output {
-        sum_chunk(l, self.formula, [self.x, self.t], [self.x, self.t])
+        sum_chunk(l, self.formula, [self.x, self.t], 0, [self.x, self.t])
     }
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
     [mut x, mut t]: [&[L::Elem]; 2],
-    [mut reach_x, mut reach_t]: [&[L::Elem]; 2],
+    reach: [&[L::Elem]; 2],
 ) -> L::Elem {
     if variants::<L, F>() && t.len() <= L::COUNT {
         let sum = sum_register(l, formula, x, t);
@@ -87,12 +87,12 @@ pub(crate) fn sum<L: Lanes, F: Formula<L::Elem>>(
     }
     let scalar = Scalar::<L::Elem>::NEW;
     let mut total = Compensated::zero(scalar);
+    let mut start = 0;
     while !t.is_empty() {
         let count = CHUNK.min(t.len());
         let (Some(x), Some(t)) = (x.split_off(..count), t.split_off(..count)) else { break };
-        total = total.merge(scalar, sum_chunk(l, formula, [x, t], [reach_x, reach_t]));
-        reach_x = reach_x.get(count..).unwrap_or_default();
-        reach_t = reach_t.get(count..).unwrap_or_default();
+        total = total.merge(scalar, sum_chunk(l, formula, [x, t], start, reach));
+        start += count;
     }
     total.value()
 }
@@ -157,7 +157,8 @@ fn sum_register<L: Lanes, F: Formula<L::Elem>>(
     l.add(register_value(l, formula, x, t, zero), zero)
 }
 
-/// The sum of a chunk by registers, which share out the virtual lanes. `reach` as in [`sum`].
+/// The sum of a chunk by registers, which share out the virtual lanes. `reach` as in [`sum`]: the chunk begins at
+/// that place of it.
 ///
 /// A block is a group for each of these registers. The last one may lack some or all of theirs.
 #[inline(always)]
@@ -165,17 +166,18 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
     l: L,
     formula: F,
     [x, t]: [&[L::Elem]; 2],
+    place: usize,
     [reach_x, reach_t]: [&[L::Elem]; 2],
 ) -> Compensated<L::Elem> {
     let reach_x = if formula.reads_input() { Some(reach_x) } else { None };
-    let ahead = Ahead::<L, GROUP>::new(l, reach_x, reach_t);
+    let ahead = Ahead::<L, GROUP>::over(l, [place, t.len()], reach_x, reach_t);
     let registers = registers::<L>();
     let zero = l.splat(L::Elem::ZERO);
     let (x, x_tail) = l.split_slice(x);
     let (t, t_tail) = l.split_slice(t);
     let [x, t] = of_one_length([x, t]);
     let last = last_parts(l, [x_tail, t_tail], formula.fill());
-    let present = t.len() + usize::from(last.is_some());
+    let present = t.len() + usize::from(!t_tail.is_empty());
     let mut bank = l.bank(Compensated::zero(l));
     let bank = bank.as_mut();
 
@@ -200,7 +202,10 @@ pub(crate) fn sum_chunk<L: Lanes, F: Formula<L::Elem>>(
             let mut terms = [zero; GROUP];
             for (k, term) in terms.iter_mut().enumerate() {
                 let at = start + k * registers;
-                let Some([x, t]) = both_registers(l, [x, t], last, at) else { break };
+                if at >= present {
+                    break;
+                }
+                let [x, t] = both_registers(l, [x, t], last, at);
                 *term = any_value(l, formula, x, t, zero);
             }
             add_to(l, bank, index % registers, terms);
@@ -371,7 +376,7 @@ mod tests {
             let t: Vec<T> = (0..length).map(target).collect();
             let mut expected = Compensated::zero(l);
             for (x, t) in x.chunks(CHUNK).zip(t.chunks(CHUNK)) {
-                expected = expected.merge(l, sum_chunk(l, formula, [x, t], [x, t]));
+                expected = expected.merge(l, sum_chunk(l, formula, [x, t], 0, [x, t]));
             }
             let found = by_lane(l, formula, &x, &t);
             assert_eq!([found.sum, found.lost], [expected.sum, expected.lost], "{length} terms");

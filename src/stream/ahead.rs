@@ -35,6 +35,19 @@ impl<'a, L: Lanes, const STEP: usize> Ahead<'a, L, STEP> {
         Self::at(l, distance, x, t)
     }
 
+    /// For a loop over so many elements of these slices from a place on. Nothing where they make no step: short rows are not
+    /// to pay for it.
+    #[inline(always)]
+    pub(crate) fn over(
+        l: L,
+        [start, length]: [usize; 2],
+        x: Option<&'a [L::Elem]>,
+        t: &'a [L::Elem],
+    ) -> Self {
+        let t = if length < STEP * L::COUNT { &[] } else { t };
+        Self::at(l, start + distance::<L::Elem>(), x, t)
+    }
+
     /// The same at another distance, in elements.
     #[inline(always)]
     pub(crate) fn at(l: L, distance: usize, x: Option<&'a [L::Elem]>, t: &'a [L::Elem]) -> Self {

@@ -66,32 +66,32 @@ pub(crate) fn first_four<L: Lanes>(l: L, slice: &[L::Raw]) -> Option<[L::Vec; GR
     }
 }
 
-/// The parts of a register at the end of two slices of one length, if there are any; the numbers that fill
-/// in the lanes beyond them.
+/// The parts of a register at the end of two slices of one length; the numbers that fill in the lanes beyond
+/// them.
 #[inline(always)]
 pub(crate) fn last_parts<L: Lanes>(
     l: L,
     [x_tail, t_tail]: [&[L::Elem]; 2],
     (fill_x, fill_t): (L::Elem, L::Elem),
-) -> Option<[L::Vec; 2]> {
+) -> [L::Vec; 2] {
     if t_tail.is_empty() {
-        return None;
+        return [l.splat(fill_x), l.splat(fill_t)];
     }
-    Some([l.load_tail(x_tail, fill_x), l.load_tail(t_tail, fill_t)])
+    [l.load_tail(x_tail, fill_x), l.load_tail(t_tail, fill_t)]
 }
 
-/// The registers at one place of two slices of one length: whole ones, or those parts.
+/// The registers at one place of two slices of one length: whole ones, or those parts. No `Option` of registers: on
+/// SSE2 it goes through memory, twice.
 #[inline(always)]
 pub(crate) fn both_registers<L: Lanes>(
     l: L,
     [x, t]: [&[L::Raw]; 2],
-    last_parts: Option<[L::Vec; 2]>,
+    last_parts: [L::Vec; 2],
     at: usize,
-) -> Option<[L::Vec; 2]> {
+) -> [L::Vec; 2] {
     match (x.get(at), t.get(at)) {
-        (Some(&x), Some(&t)) => Some([l.load(x), l.load(t)]),
-        _ if at == t.len() => last_parts,
-        _ => None,
+        (Some(&x), Some(&t)) => [l.load(x), l.load(t)],
+        _ => last_parts,
     }
 }
 
